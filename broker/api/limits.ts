@@ -1,0 +1,150 @@
+/**
+ * Every limit of the wire in one place. Operators may change those marked `env` by the named variable; tests check each
+ * at the limit and one past it.
+ */
+
+export interface LimitSpec {
+  readonly value: number;
+  readonly unit: string;
+  /** The environment variable that changes it at a broker. */
+  readonly env?: string;
+  readonly summary: string;
+}
+
+export const LIMITS = {
+  frameBytes: {
+    value: 1_048_576,
+    unit: "bytes",
+    env: "MAX_FRAME_BYTES",
+    summary: "one inbound frame",
+  },
+  messageBytes: {
+    value: 262_144,
+    unit: "bytes",
+    env: "MAX_MESSAGE_BYTES",
+    summary: "one message body after encryption",
+  },
+  connectionsPerMesh: {
+    value: 1_000,
+    unit: "connections",
+    env: "MAX_CONNECTIONS_PER_MESH",
+    summary: "connections of one mesh",
+  },
+  connections: {
+    value: 20_000,
+    unit: "connections",
+    env: "MAX_CONNECTIONS",
+    summary: "connections of one broker",
+  },
+  sendsPerMinute: {
+    value: 600,
+    unit: "sends/min",
+    env: "MAX_SENDS_PER_MINUTE",
+    summary: "messages per member",
+  },
+  sendBurst: {
+    value: 120,
+    unit: "sends",
+    env: "MAX_SEND_BURST",
+    summary: "messages per member at once",
+  },
+  requestsPerMinute: {
+    value: 1_200,
+    unit: "requests/min",
+    env: "MAX_REQUESTS_PER_MINUTE",
+    summary: "other operations per member",
+  },
+  requestBurst: {
+    value: 600,
+    unit: "requests",
+    env: "MAX_REQUEST_BURST",
+    summary: "other operations per member at once",
+  },
+  hookPostsPerMinute: {
+    value: 120,
+    unit: "posts/min",
+    env: "MAX_HOOK_POSTS_PER_MINUTE",
+    summary: "status posts per session",
+  },
+  claimsPerMinute: {
+    value: 10,
+    unit: "claims/min",
+    env: "MAX_CLAIMS_PER_MINUTE",
+    summary: "invite claims and joins per address",
+  },
+  failedHellosPerMinute: {
+    value: 30,
+    unit: "hellos/min",
+    env: "MAX_FAILED_HELLOS_PER_MINUTE",
+    summary: "refused hellos per address",
+  },
+  unauthenticatedPerAddress: {
+    value: 64,
+    unit: "connections",
+    env: "MAX_UNAUTHENTICATED_PER_ADDRESS",
+    summary: "connections before their hello, per address",
+  },
+  queuedMessages: {
+    value: 10_000,
+    unit: "messages",
+    env: "MAX_QUEUED_MESSAGES",
+    summary: "open deliveries per member",
+  },
+  queuedBytes: {
+    value: 67_108_864,
+    unit: "bytes",
+    env: "MAX_QUEUED_BYTES",
+    summary: "open deliveries per member",
+  },
+  sendBufferBytes: {
+    value: 8_388_608,
+    unit: "bytes",
+    env: "MAX_SEND_BUFFER_BYTES",
+    summary: "unsent bytes per connection before it counts as a slow reader",
+  },
+  membersPerMesh: {
+    value: 10_000,
+    unit: "members",
+    env: "MAX_MEMBERS_PER_MESH",
+    summary: "members of one mesh",
+  },
+  meshesPerBroker: {
+    value: 10_000,
+    unit: "meshes",
+    env: "MAX_MESHES",
+    summary: "meshes of one broker",
+  },
+  invitesPerMesh: {
+    value: 1_000,
+    unit: "invites",
+    env: "MAX_INVITES_PER_MESH",
+    summary: "usable invites of one mesh",
+  },
+  displayNameChars: { value: 64, unit: "characters", summary: "a display name" },
+  summaryChars: { value: 500, unit: "characters", summary: "a session's summary" },
+  groups: { value: 64, unit: "groups", summary: "groups of one session" },
+  capabilities: { value: 32, unit: "entries", summary: "capabilities in a profile" },
+  helloWindowMs: { value: 60_000, unit: "ms", summary: "how far a signed time may be off" },
+  helloDeadlineMs: { value: 10_000, unit: "ms", summary: "time for the hello" },
+  attestationMs: { value: 86_400_000, unit: "ms", summary: "life of a session attestation" },
+  ackDeadlineMs: { value: 30_000, unit: "ms", summary: "a push without ack is pushed again" },
+  holdMs: { value: 600_000, unit: "ms", summary: "longest hold of a `next` message" },
+  messageLifeMs: { value: 604_800_000, unit: "ms", summary: "life of an undelivered message" },
+  receiptLifeMs: { value: 86_400_000, unit: "ms", summary: "life of the receipts of a delivery" },
+  leaseMs: { value: 90_000, unit: "ms", summary: "time to come back without a leave event" },
+  pingIntervalMs: { value: 30_000, unit: "ms", summary: "heartbeat" },
+  deadAfterMs: { value: 75_000, unit: "ms", summary: "silence after which a connection is cut" },
+  rotationMs: { value: 2_592_000_000, unit: "ms", summary: "age at which the mesh key is rotated" },
+} as const satisfies Record<string, LimitSpec>;
+
+export type LimitName = keyof typeof LIMITS;
+
+/** The limits in force at a broker: the table's values with the operator's changes. */
+export type Limits = { readonly [K in LimitName]: number };
+
+/** Returns the table's own values. */
+export function defaultLimits(): Limits {
+  return Object.fromEntries(
+    Object.entries(LIMITS).map(([name, spec]) => [name, spec.value]),
+  ) as Limits;
+}

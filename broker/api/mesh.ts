@@ -1,0 +1,94 @@
+/**
+ * The mesh itself: its overview, and its creation over HTTP (`POST /meshes`).
+ */
+import * as z from "zod";
+import { base64, custody, displayName, isoTime, milliseconds, publicKey, role } from "./fields.ts";
+import { signature, slug } from "./fields.ts";
+import { rotationProof, sealedKey } from "./hello.ts";
+import { op } from "./op.ts";
+
+export const mesh = {
+  meshInfo: op({
+    wire: "mesh_info",
+    reply: "mesh_info_result",
+    since: 1,
+    summary: "Describe the mesh: who, which groups, who keeps the key.",
+    grant: "member",
+    rate: "request",
+    audit: null,
+    fails: [],
+    tool: {
+      name: "mesh_info",
+      reach: "one",
+      description: "Overview of the mesh for orientation at session start.",
+    },
+    input: z.object({}),
+    output: z.object({
+      mesh: z.string(),
+      slug: z.string(),
+      name: z.string(),
+      createdAt: isoTime,
+      peers: z.int(),
+      members: z.int(),
+      groups: z.array(z.string()),
+      custody,
+      epoch: z.int(),
+      rekeyNeeded: z.boolean(),
+      yourName: z.string(),
+      yourRole: role,
+      yourGroups: z.array(z.string()),
+      queued: z.int().describe("Open deliveries to you."),
+    }),
+    example: {
+      input: {},
+      output: {
+        mesh: "mesh1",
+        slug: "team",
+        name: "Team",
+        createdAt: "2026-11-21T10:00:00.000Z",
+        peers: 2,
+        members: 3,
+        groups: ["@eng"],
+        custody: "members",
+        epoch: 1,
+        rekeyNeeded: false,
+        yourName: "Ada",
+        yourRole: "owner",
+        yourGroups: ["@eng"],
+        queued: 0,
+      },
+    },
+  }),
+};
+
+/** Text that the creator signs in `POST /meshes`. */
+export function createMeshText(
+  body: { slug: string; pubkey: string; custody: string; timestamp: number },
+): string {
+  return `claudemesh-create|v1|${body.slug}|${body.pubkey}|${body.custody}|${body.timestamp}`;
+}
+
+/** Body of `POST /meshes`. */
+export const createMeshBody = z.object({
+  mesh_id: z.string().regex(/^[A-Za-z0-9]{32}$/),
+  slug,
+  name: z.string().min(1).max(80),
+  pubkey: publicKey,
+  display_name: displayName,
+  custody,
+  timestamp: milliseconds,
+  signature,
+  sealed_key: sealedKey.describe("Epoch 1, sealed to the creator."),
+  proof: rotationProof,
+  broker_key: base64.max(64).optional().describe("Epoch 1 itself; custody `broker` only."),
+});
+
+/** Answer of `POST /meshes`. */
+export const createMeshResult = z.object({
+  mesh_id: z.string(),
+  slug: z.string(),
+  member_id: z.string(),
+  broker_url: z.string(),
+});
+export type CreateMeshBody = z.infer<typeof createMeshBody>;
+export type CreateMeshResult = z.infer<typeof createMeshResult>;
