@@ -28,6 +28,9 @@ export const ZONE_RULES: readonly ZoneRule[] = [
   { zone: "broker/http/", may: BROKER_SHARED },
   { zone: "broker/jobs/", may: BROKER_SHARED },
   { zone: "broker/server.ts", may: ["broker/", "storage/", "crypto/"] },
+  // What main.ts loads for the role: reads the configuration, builds the server, waits for its end.
+  { zone: "broker/serve.ts", may: ["broker/", "storage/", "crypto/"] },
+  { zone: "broker/health_check.ts", may: ["broker/"] },
   { zone: "storage/", may: [], mayTypes: ["broker/api/"] },
   { zone: "crypto/", may: [] },
   { zone: "agent/core/", may: ["broker/api/", "crypto/"] },
