@@ -25,7 +25,7 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 8787
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --start-interval=2s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
   CMD ["/claudemesh", "health"]
 ENTRYPOINT ["/claudemesh"]
 CMD ["serve"]
