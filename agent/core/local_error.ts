@@ -1,15 +1,27 @@
 /**
- * The errors that never cross the wire to a broker: what goes wrong between a person, this program and its files. They
- * carry the exit code of the command line and what to do next.
+ * Failures of this machine: the agent does not run, no mesh is joined, a file is wrong. They never cross the wire to a
+ * broker; between the agent and its clients they travel with their exit code and the next step.
  */
 import { ERRORS, MeshError } from "../../broker/api/errors.ts";
 
+/** What a local failure may carry beside its message. */
+export interface LocalErrorOptions {
+  /** The exit code of a verb that ends with it; left out: the code's own, 8 (internal) for a code without one. */
+  readonly exit?: number;
+  /** What to do next, in one sentence. */
+  readonly hint?: string;
+  /** What a name could have meant, or which meshes there are. */
+  readonly candidates?: readonly string[];
+  readonly cause?: unknown;
+}
+
 /**
- * Local code -> exit code of the command line: 2 authentication, 3 arguments, 4 network, 5 not found, 6 exists,
- * 7 permission, 8 internal.
+ * Codes of the core -> exit code: 2 authentication, 3 arguments, 4 network, 5 not found, 6 exists, 7 permission,
+ * 8 internal.
  */
-export const LOCAL_EXITS = {
-  ambiguous: 3,
+const EXITS: Readonly<Record<string, number>> = {
+  already_exists: 6,
+  ambiguous_target: 3,
   bad_answer: 8,
   bad_clock: 2,
   bad_invite: 3,
@@ -27,41 +39,33 @@ export const LOCAL_EXITS = {
   timeout: 4,
   too_large: 3,
   waiting_for_key: 7,
-} as const satisfies Record<string, number>;
+};
+const EXIT_INTERNAL = 8;
 
-export type LocalErrorCode = keyof typeof LOCAL_EXITS;
-
-/** An error of this machine; the message quotes no secret and no message text. */
+/** An error that stays on this machine. `message` and `hint` are for people and hold no secret. */
 export class LocalError extends Error {
-  override readonly name = "LocalError";
-  /** One of `LocalErrorCode`, or the code of an error of the home's files. */
   readonly code: string;
-  /** Exit code of the command line. */
   readonly exit: number;
-  /** What to do next, null when there is nothing to add. */
   readonly hint: string | null;
-  /** What a name could have meant, or which meshes there are. */
-  readonly candidates: readonly string[];
+  readonly candidates: readonly string[] | null;
 
-  constructor(
-    code: LocalErrorCode,
-    message: string,
-    options: { hint?: string; candidates?: readonly string[]; cause?: unknown } = {},
-  ) {
+  constructor(code: string, message: string, options: LocalErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "LocalError";
     this.code = code;
-    this.exit = LOCAL_EXITS[code];
+    this.exit = options.exit ?? EXITS[code] ?? EXIT_INTERNAL;
     this.hint = options.hint ?? null;
-    this.candidates = options.candidates ?? [];
+    this.candidates = options.candidates ?? null;
   }
 }
 
-/** What every failure can be told as: to a local client, in a result list, in a log. */
+/** What every failure can be told as: to a local client, in a list of results, in a log. */
 export interface ErrorSummary {
   readonly code: string;
   readonly message: string;
   readonly exit: number;
   readonly hint: string | null;
+  readonly retryAfterMs?: number;
   readonly candidates?: readonly string[];
 }
 
@@ -71,19 +75,20 @@ export interface ErrorSummary {
  */
 export function summarizeError(error: unknown): ErrorSummary {
   if (error instanceof MeshError) {
-    const { candidates } = error.data;
-    const summary = {
+    const { candidates, retry_after_ms: retryAfterMs } = error.data;
+    return {
       code: error.code,
       message: error.message,
       exit: ERRORS[error.code].exit,
       hint: null,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(candidates === undefined ? {} : { candidates }),
     };
-    return candidates === undefined ? summary : { ...summary, candidates };
   }
   if (isLocalShape(error)) {
     const { code, message, exit, hint } = error;
-    const candidates = error instanceof LocalError ? error.candidates : [];
-    return { code, message, exit, hint, ...(candidates.length > 0 ? { candidates } : {}) };
+    const candidates = error instanceof LocalError ? error.candidates : null;
+    return { code, message, exit, hint, ...(candidates === null ? {} : { candidates }) };
   }
   return { code: "internal", message: "an unforeseen error; see the log", exit: 8, hint: null };
 }

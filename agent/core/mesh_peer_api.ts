@@ -76,15 +76,19 @@ export interface InboxMessage {
   readonly seq: number;
   /** The broker's id. */
   readonly messageId: string;
+  /** The sender's own id of it, signed in body version 2. */
+  readonly clientMessageId: string | null;
   readonly meshId: string;
   readonly meshSlug: string;
   /** The sender's member key, proved by the message unless `verification` says otherwise. */
   readonly senderKey: string;
   readonly senderSessionKey: string | null;
+  readonly senderMemberId: string;
   /** As the broker names the sender: not proved. */
   readonly senderName: string;
   /** A member key, a session key, `@group`, `@all` or `*`. */
   readonly target: string;
+  readonly kind: "direct" | "group" | "broadcast";
   readonly priority: Priority;
   readonly type: string;
   /** Null unless `state` is "ok". */
