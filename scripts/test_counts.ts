@@ -1,7 +1,8 @@
 /**
  * Adds up the summary lines of `deno test`. As a program it takes files with such output and prints one line,
- * `N passed, N failed`, and `, N skipped` where tests were ignored.
+ * `N passed, N failed`, and `, N skipped` where tests were ignored; `--uncounted N` adds failures of what is no test.
  */
+import { parseArgs } from "node:util";
 
 /** How many tests had which end. */
 export interface TestCounts {
@@ -32,6 +33,11 @@ export function countsLine(counts: TestCounts): string {
 }
 
 if (import.meta.main) {
-  const outputs = await Promise.all(Deno.args.map((path) => Deno.readTextFile(path)));
-  console.log(countsLine(testCounts(outputs.join("\n"))));
+  const { values, positionals } = parseArgs({
+    options: { uncounted: { type: "string", default: "0" } },
+    allowPositionals: true,
+  });
+  const outputs = await Promise.all(positionals.map((path) => Deno.readTextFile(path)));
+  const counts = testCounts(outputs.join("\n"));
+  console.log(countsLine({ ...counts, failed: counts.failed + Number(values.uncounted) }));
 }
