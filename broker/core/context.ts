@@ -1,0 +1,53 @@
+/**
+ * What operations, routes and jobs get to work with: one `BrokerContext` per broker, one `Call` per operation.
+ */
+import type { Logger } from "@logtape/logtape";
+import type { Sql } from "../../storage/sql/port.ts";
+import type { AtRest } from "./at_rest.ts";
+import type { Clock, Random } from "./clock.ts";
+import type { Delivery } from "./delivery/delivery.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Meshes } from "./meshes.ts";
+import type { Metrics } from "./metrics.ts";
+import type { Connection } from "./model.ts";
+import type { RateLimits } from "./rate_limits.ts";
+import type { Sessions } from "./sessions.ts";
+import type { Settings } from "./settings.ts";
+import type { StatusEngine } from "./status_engine.ts";
+import type { SystemEvents } from "./system_events.ts";
+
+/** The parts of a running broker. */
+export interface BrokerContext {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** For reads; writes go through the ledger. */
+  readonly sql: Sql;
+  readonly ledger: Ledger;
+  readonly delivery: Delivery;
+  /** Meshes and their members in memory. */
+  readonly meshes: Meshes;
+  readonly sessions: Sessions;
+  readonly status: StatusEngine;
+  /** Sends system events to connections. */
+  readonly events: SystemEvents;
+  readonly rates: RateLimits;
+  /** Seals the broker's own secrets. */
+  readonly atRest: AtRest;
+  /** The token of the operator, for routes that are not for everybody. */
+  readonly operatorToken: string;
+  /** How peers reach the broker, `http` or `https`, without a trailing slash; known once it listens. */
+  publicUrl(): string;
+  /** True from SIGTERM on. */
+  stopping(): boolean;
+}
+
+/** One call of an operation by an authenticated connection. */
+export interface Call {
+  readonly broker: BrokerContext;
+  readonly connection: Connection;
+  /** The frame's `_reqId`, null when it had none. */
+  readonly requestId: string | null;
+}

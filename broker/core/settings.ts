@@ -1,0 +1,39 @@
+/**
+ * What an operator may choose about a broker, as the rest of the broker reads it. `broker/config.ts` fills it from flags,
+ * environment and file.
+ */
+import type { Limits } from "../api/limits.ts";
+
+/** Who may make a mesh: callers on this machine and holders of the operator token, or anybody. */
+export type MeshCreation = "operator" | "open";
+
+export type LogLevel = "debug" | "info" | "warning" | "error";
+
+export interface Settings {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Absolute path of the folder that holds the embedded store, the lock and the operator's token. */
+  readonly dataDir: string;
+  /** How peers and browsers reach the broker, without a trailing slash; null: the address it listens on. */
+  readonly publicUrl: string | null;
+  /** PostgreSQL's connection string; null: the embedded store in `dataDir`. */
+  readonly databaseUrl: string | null;
+  /** False: commits are acknowledged before they are on disk, which `/health` and the start-up lines say. */
+  readonly durable: boolean;
+  /** The operator's token when it was configured; null: the file in `dataDir`. */
+  readonly operatorToken: string | null;
+  /** The key for secrets at rest when it was configured (64 hex characters); null: the file in `dataDir`. */
+  readonly encryptionKey: string | null;
+  /** Inside a container nothing is made that would be lost with the volume. */
+  readonly container: boolean;
+  readonly meshCreation: MeshCreation;
+  /** Accept clients of the original broker: session keys without proof, attestations that name no mesh. */
+  readonly compat: boolean;
+  /** `working` without news for so long becomes `idle`. */
+  readonly statusTtlMs: number;
+  /** For so long a status from a hook is fresh. */
+  readonly hookFreshMs: number;
+  readonly logLevel: LogLevel;
+  readonly limits: Limits;
+}
