@@ -28,6 +28,8 @@ export interface Settings {
   /** Inside a container nothing is made that would be lost with the volume. */
   readonly container: boolean;
   readonly meshCreation: MeshCreation;
+  /** `TRUSTED_PROXY`: addresses or networks (CIDR) whose `X-Forwarded-For` is believed; none by default. */
+  readonly trustedProxies: readonly string[];
   /** Accept clients of the original broker: session keys without proof, attestations that name no mesh. */
   readonly compat: boolean;
   /** `working` without news for so long becomes `idle`. */
