@@ -20,15 +20,20 @@ export interface LocalErrorOptions {
  * 8 internal.
  */
 const EXITS: Readonly<Record<string, number>> = {
+  agent_gone: 4,
+  agent_not_running: 4,
+  agent_silent: 4,
   already_exists: 6,
   ambiguous_target: 3,
   bad_answer: 8,
   bad_clock: 2,
   bad_invite: 3,
   bad_signature: 2,
+  conflict: 6,
   disk_full: 8,
   expired: 5,
   invalid_argument: 3,
+  invalid_file: 3,
   key_changed: 7,
   mesh_required: 3,
   not_found: 5,

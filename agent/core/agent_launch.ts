@@ -1,0 +1,160 @@
+/**
+ * Gets a client a running agent: connects, starts the agent when none runs, and replaces one of an older version as long
+ * as no session is attached to it.
+ */
+import { spawn } from "node:child_process";
+import { type LocalClient, openLocal } from "./local_client.ts";
+import { LocalError } from "./local_error.ts";
+import { LOCAL_API_REVISION } from "./local_wire.ts";
+
+/** Where this user's agent listens and how this program is started again as the agent. */
+export interface AgentPlace {
+  readonly socketPath: string;
+  /** Program and arguments that run the `agent` role. */
+  readonly command: readonly string[];
+  /** Added to the environment of the agent. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The version of this program, `major.minor.patch`. */
+  readonly version: string;
+  /** Where a failed start has left its reason. */
+  readonly logPath: string;
+}
+
+export interface ConnectOptions {
+  /** False: fail with `agent_not_running` instead of starting it. */
+  readonly start?: boolean;
+  readonly startTimeoutMs?: number;
+}
+
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 10_000;
+const FIRST_PAUSE_MS = 4;
+const LONGEST_PAUSE_MS = 64;
+
+/** Returns a negative number when `left` is the older version, a positive one when newer, 0 when equal. */
+export function compareVersions(left: string, right: string): number {
+  const [a, b] = [left, right].map((each) => each.split(/[.+-]/).slice(0, 3).map(Number));
+  for (let index = 0; index < 3; index++) {
+    const difference = (a?.[index] || 0) - (b?.[index] || 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/**
+ * Connects to the agent at `place`, which is started when none runs.
+ * @throws {LocalError} `agent_not_running`, `agent_start_failed`, `agent_outdated` or `program_outdated`.
+ */
+export async function connectAgent(
+  place: AgentPlace,
+  options: ConnectOptions = {},
+): Promise<LocalClient> {
+  const running = await openLocal(place.socketPath);
+  if (running === null) return await startOrFail(place, options);
+  const age = compareVersions(running.greeting.version, place.version);
+  const speaksOurs = running.greeting.revision === LOCAL_API_REVISION;
+  if (age >= 0 && speaksOurs) return running;
+  if (age < 0 && running.greeting.sessions === 0 && options.start !== false) {
+    await stopAgent(running);
+    return await startOrFail(place, options);
+  }
+  if (speaksOurs) return withWarning(running, place.version);
+  await running.close();
+  throw incompatible(running.greeting.version, place.version, age);
+}
+
+/** Asks the agent behind `client` to stop and waits until it has. */
+export async function stopAgent(client: LocalClient): Promise<void> {
+  await client.call("agent.stop", {}, { timeoutMs: STOP_TIMEOUT_MS });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const message =
+        `The agent (pid ${client.greeting.pid}) did not stop in ${STOP_TIMEOUT_MS} ms`;
+      reject(new LocalError("agent_busy", message, { hint: "End that process, then try again" }));
+    }, STOP_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([client.closed, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function startOrFail(place: AgentPlace, options: ConnectOptions): Promise<LocalClient> {
+  if (options.start === false) {
+    throw new LocalError("agent_not_running", "The agent does not run", {
+      hint: "Any verb that needs it starts it; or run `claudemesh agent`",
+    });
+  }
+  const timeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
+  const ended = launch(place);
+  const deadline = Date.now() + timeoutMs;
+  let pauseMs = FIRST_PAUSE_MS;
+  let afterEnd = 2;
+  for (;;) {
+    const client = await openLocal(place.socketPath);
+    if (client !== null) return client;
+    // A second agent ends at once because the first, started in the same moment, holds the lock: so look once more.
+    if (ended.reason !== null && afterEnd-- === 0) throw startFailed(place, ended.reason);
+    if (Date.now() > deadline) throw startFailed(place, `it was not ready in ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+}
+
+/** Starts the agent so that it outlives this process; `reason` is set once it has ended. */
+function launch(place: AgentPlace): { reason: string | null } {
+  const [program, ...args] = place.command;
+  if (program === undefined) throw new LocalError("agent_start_failed", "No program to start");
+  const ended: { reason: string | null } = { reason: null };
+  const child = spawn(program, args, {
+    detached: true,
+    stdio: "ignore",
+    env: { ...Deno.env.toObject(), ...place.environment },
+  });
+  child.on("error", (error) => ended.reason = error.message);
+  child.on("exit", (code, signal) => ended.reason = `it ended with ${signal ?? `code ${code}`}`);
+  child.unref();
+  return ended;
+}
+
+function startFailed(place: AgentPlace, reason: string): LocalError {
+  return new LocalError("agent_start_failed", `The agent could not be started: ${reason}`, {
+    hint: `See "${place.logPath}", or run \`claudemesh agent\` to watch it`,
+  });
+}
+
+function incompatible(agent: string, own: string, age: number): LocalError {
+  if (age < 0) {
+    return new LocalError(
+      "agent_outdated",
+      `The running agent is of version ${agent}, not ${own}`,
+      {
+        hint: "Close the sessions that use it, or run `claudemesh agent stop`",
+      },
+    );
+  }
+  return new LocalError(
+    "program_outdated",
+    `This program (${own}) is older than the agent (${agent})`,
+    {
+      hint: "Update this program, or stop the agent with `claudemesh agent stop` of the newer one",
+    },
+  );
+}
+
+/** The same client with a word about the version; its methods keep their receiver. */
+function withWarning(client: LocalClient, version: string): LocalClient {
+  const warning =
+    `The agent still runs version ${client.greeting.version}, not ${version}, because sessions use it; ` +
+    "`claudemesh agent stop` lets the next command start the new one";
+  return {
+    greeting: client.greeting,
+    warning,
+    closed: client.closed,
+    call: (method, params, options) => client.call(method, params, options),
+    onEvent: (listener) => client.onEvent(listener),
+    close: () => client.close(),
+  };
+}
