@@ -23,8 +23,8 @@ export interface AuditEntry {
 }
 
 /**
- * SHA-256 of an entry, 64 lower-case hex; the payload counts as its canonical JSON. Throws TypeError
- * when a field holds the separator or the payload is no JSON.
+ * SHA-256 of an entry, 64 lower-case hex; the payload counts as its canonical JSON. Throws
+ * TypeError when a field holds the separator or the payload is no JSON.
  */
 export function auditHash(entry: AuditEntry): string {
   const { prevHash, meshId, eventType, createdAt } = entry;

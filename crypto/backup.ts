@@ -1,9 +1,9 @@
 /**
- * Backup files (`.cmb`, protocol.md 4.10): "CMB1", salt, nonce, then XChaCha20-Poly1305 under a key that
- * Argon2id derives from a passphrase.
+ * Backup files (`.cmb`, protocol.md 4.10): "CMB1", salt, nonce, then XChaCha20-Poly1305 under a key
+ * that Argon2id derives from a passphrase.
  *
- * The costs are libsodium's INTERACTIVE ones, since the format has no room to say others. Import this
- * file only where backups are made or read: its libraries are of no use elsewhere.
+ * The costs are libsodium's INTERACTIVE ones, since the format has no room to say others. Import
+ * this file only where backups are made or read: its libraries are of no use elsewhere.
  */
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { argon2idAsync } from "@noble/hashes/argon2.js";
@@ -43,8 +43,8 @@ export async function deriveBackupKey(passphrase: string, salt: Uint8Array): Pro
 }
 
 /**
- * A backup file of `plain`. Throws RangeError when there is nothing in it or the passphrase has fewer
- * than `MIN_PASSPHRASE_CHARACTERS`.
+ * A backup file of `plain`. Throws RangeError when there is nothing in it or the passphrase has
+ * fewer than `MIN_PASSPHRASE_CHARACTERS`.
  */
 export async function sealBackup(plain: Uint8Array, passphrase: string): Promise<Uint8Array> {
   if (plain.length === 0) throw new RangeError("a backup holds at least one byte");

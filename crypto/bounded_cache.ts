@@ -1,4 +1,7 @@
-/** A map that forgets its least recently used entry when full: for derived keys that are dear to make. */
+/**
+ * A map that forgets its least recently used entry when full: for derived keys that are dear to
+ * make.
+ */
 
 /** Least-recently-used cache with a fixed number of places. */
 export class BoundedCache<Key, Value> {
@@ -18,7 +21,9 @@ export class BoundedCache<Key, Value> {
     return this.#entries.size;
   }
 
-  /** The value under `key`, made by `make` when missing; what `make` throws is passed on, uncached. */
+  /**
+   * The value under `key`, made by `make` when missing; what `make` throws is passed on, uncached.
+   */
   getOrMake(key: Key, make: (key: Key) => Value): Value {
     const known = this.#entries.get(key);
     if (known !== undefined || this.#entries.has(key)) {

@@ -61,8 +61,8 @@ export function secretboxOpen(
 }
 
 /**
- * `crypto_box_seal`: a box from an ephemeral key, which comes first, to `recipientPublicKey` (X25519).
- * It says nothing of its sender. Throws TypeError when the public key is unusable.
+ * `crypto_box_seal`: a box from an ephemeral key, which comes first, to `recipientPublicKey`
+ * (X25519). It says nothing of its sender. Throws TypeError when the public key is unusable.
  */
 export function sealedBox(plain: Uint8Array, recipientPublicKey: Uint8Array): Uint8Array {
   const ephemeral = generateX25519();

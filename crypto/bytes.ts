@@ -1,8 +1,8 @@
 /**
  * Bytes to text and back (hex, base64, UTF-8), joining and comparing.
  *
- * All conversions are V8's own: 20 to 35 times faster than those of the crypto libraries. They run in
- * Deno 2.6 and later.
+ * All conversions are V8's own: 20 to 35 times faster than those of the crypto libraries. They run
+ * in Deno 2.6 and later.
  */
 import { timingSafeEqual } from "node:crypto";
 
@@ -15,7 +15,9 @@ export function toHex(bytes: Uint8Array): string {
   return bytes.toHex();
 }
 
-/** The bytes behind hex of either case. Throws SyntaxError on an odd length or a foreign character. */
+/**
+ * The bytes behind hex of either case. Throws SyntaxError on an odd length or a foreign character.
+ */
 export function fromHex(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.fromHex(text);
 }
@@ -26,8 +28,8 @@ export function toBase64(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes behind standard, padded base64. Throws SyntaxError on anything that `toBase64` would not
- * have written: white space, missing padding, stray bits, the URL alphabet.
+ * The bytes behind standard, padded base64. Throws SyntaxError on anything that `toBase64` would
+ * not have written: white space, missing padding, stray bits, the URL alphabet.
  */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const bytes = Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
@@ -44,8 +46,8 @@ export function toBase64Url(bytes: Uint8Array): string {
 }
 
 /**
- * The bytes behind URL-safe base64 without padding. Throws SyntaxError on anything that `toBase64Url`
- * would not have written.
+ * The bytes behind URL-safe base64 without padding. Throws SyntaxError on anything that
+ * `toBase64Url` would not have written.
  */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
   const padded = text + "=".repeat((4 - (text.length % 4)) % 4);

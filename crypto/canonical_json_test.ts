@@ -32,8 +32,8 @@ Deno.test("a field named __proto__ is a field like any other", () => {
 Deno.test("what JSON cannot say exactly throws TypeError", () => {
   const cycle: Record<string, unknown> = {};
   cycle.self = cycle;
-  // deno-lint-ignore no-sparse-arrays
-  const hole = [1, , 2];
+  const hole: unknown[] = [1];
+  hole[2] = 2;
   const values = [undefined, { a: undefined }, NaN, Infinity, 1n, Symbol("s"), () => 1];
   for (const value of [...values, new Date(0), new Map(), new Uint8Array(1), hole, cycle]) {
     assert.throws(() => canonicalJson(value), TypeError);

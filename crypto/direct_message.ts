@@ -1,9 +1,9 @@
 /**
  * Direct messages, sealed to one member.
  *
- * Body version 2 (CONTRACTS.md 4) boxes the signed body from an ephemeral X25519 key, which precedes
- * the box: only the recipient's key opens it, and the sender is proved by the signature inside. Body
- * version 1 (protocol.md 4.3) boxes the bare text between the two member keys.
+ * Body version 2 (CONTRACTS.md 4) boxes the signed body from an ephemeral X25519 key, which
+ * precedes the box: only the recipient's key opens it, and the sender is proved by the signature
+ * inside. Body version 1 (protocol.md 4.3) boxes the bare text between the two member keys.
  */
 import { boxOpen, boxSeal, NONCE_BYTES } from "./box.ts";
 import { concatBytes, utf8Decode, utf8Encode } from "./bytes.ts";
@@ -27,8 +27,8 @@ import {
 const EPHEMERAL_KEY_BYTES = 32;
 
 /**
- * Seals `fields` to `recipientPublicKey` (Ed25519, 64 hex) in body version 2, with an ephemeral key of
- * its own. Throws TypeError on malformed fields or keys, RangeError on too long a body.
+ * Seals `fields` to `recipientPublicKey` (Ed25519, 64 hex) in body version 2, with an ephemeral key
+ * of its own. Throws TypeError on malformed fields or keys, RangeError on too long a body.
  */
 export function sealDirect(
   fields: MessageFields,
@@ -62,7 +62,9 @@ export function openDirect(
   return decodeSignedBody(inside, expected);
 }
 
-/** Seals `text` in body version 1, for peers that do not read 2. Throws TypeError on malformed keys. */
+/**
+ * Seals `text` in body version 1, for peers that do not read 2. Throws TypeError on malformed keys.
+ */
 export function sealDirectV1(
   text: string,
   senderSecretKey: string,

@@ -1,4 +1,7 @@
-/** File blobs of the original's format (protocol.md 4.5): a nonce, then a secret box under a file key. */
+/**
+ * File blobs of the original's format (protocol.md 4.5): a nonce, then a secret box under a file
+ * key.
+ */
 import { NONCE_BYTES, secretboxOpen, secretboxSeal } from "./box.ts";
 import { concatBytes } from "./bytes.ts";
 import { randomBytes } from "./random.ts";

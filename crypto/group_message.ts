@@ -1,6 +1,6 @@
 /**
- * Messages to a group or to the whole mesh: the signed body of `message_body.ts` in a secret box whose
- * key is HKDF-SHA-256 of the mesh key of one epoch, for one target (CONTRACTS.md 4).
+ * Messages to a group or to the whole mesh: the signed body of `message_body.ts` in a secret box
+ * whose key is HKDF-SHA-256 of the mesh key of one epoch, for one target (CONTRACTS.md 4).
  *
  * The frame names the epoch; the signature inside names mesh, sender, target and id.
  */
@@ -21,9 +21,9 @@ import { encodeSealed, type OpenResult, openSealed, type SealedMessage } from ".
 const targetKeys = new BoundedCache<string, Uint8Array>(1024);
 
 /**
- * Seals `fields` for everyone who holds `epochKey` (32 bytes); the target is `fields.to`, in the exact
- * spelling of the frame ("@group", "*"). Throws TypeError on malformed fields or keys, RangeError on
- * too long a body.
+ * Seals `fields` for everyone who holds `epochKey` (32 bytes); the target is `fields.to`, in the
+ * exact spelling of the frame ("@group", "*"). Throws TypeError on malformed fields or keys,
+ * RangeError on too long a body.
  */
 export function sealGroup(
   fields: MessageFields,

@@ -1,6 +1,6 @@
 /**
- * Proofs of identity of a new connection: the member's `hello`, the member's attestation of a session
- * key, and the session's own `session_hello` (protocol.md 1.2 and 1.5).
+ * Proofs of identity of a new connection: the member's `hello`, the member's attestation of a
+ * session key, and the session's own `session_hello` (protocol.md 1.2 and 1.5).
  *
  * Replay inside the time window is not seen here: these functions keep no state.
  */
@@ -79,8 +79,8 @@ export function helloText(hello: HelloFields): string {
 }
 
 /**
- * The signature of a `hello` whose `pubkey` is the public half of `secretKey`. Throws TypeError when an
- * id is empty or holds the separator.
+ * The signature of a `hello` whose `pubkey` is the public half of `secretKey`. Throws TypeError
+ * when an id is empty or holds the separator.
  */
 export function signHello(hello: Omit<HelloFields, "pubkey">, secretKey: string): string {
   if (!isId(hello.meshId) || !isId(hello.memberId)) throw new TypeError("not an id to sign");
@@ -110,7 +110,8 @@ export function attestationText(
 /** The text that an attestation's `meshSignature` covers: the same, bound to one mesh. */
 export function meshAttestationText(fields: AttestationContext & { expiresAt: number }): string {
   const { meshId, parentMemberPubkey, sessionPubkey, expiresAt } = fields;
-  return `claudemesh-session-attest-v2|${meshId}|${parentMemberPubkey}|${sessionPubkey}|${expiresAt}`;
+  const keys = `${parentMemberPubkey}|${sessionPubkey}`;
+  return `claudemesh-session-attest-v2|${meshId}|${keys}|${expiresAt}`;
 }
 
 /**
@@ -135,8 +136,8 @@ export function makeAttestation(
 
 /**
  * null when the attestation is good at `nowMs` for the keys and mesh of `context`, else the code to
- * refuse it with. A `meshSignature` is checked whenever it is there; `requireMeshSignature` refuses one
- * that lacks it as `malformed`.
+ * refuse it with. A `meshSignature` is checked whenever it is there; `requireMeshSignature` refuses
+ * one that lacks it as `malformed`.
  */
 export function checkAttestation(
   attestation: Attestation,
@@ -151,7 +152,8 @@ export function checkAttestation(
     return "attestation_mismatch";
   }
   if (!isPublicKey(parentMemberPubkey) || !isPublicKey(sessionPubkey)) return "malformed";
-  // A member cannot be its own session: that text could be had from a hello in a mesh with a crafted id.
+  // A member cannot be its own session: that text could be had from a hello in a mesh with a
+  // crafted id.
   if (sessionPubkey === parentMemberPubkey) return "malformed";
   if (!isSignature(signature) || !Number.isSafeInteger(expiresAt)) return "malformed";
   if (!isId(context.meshId)) return "malformed";
@@ -173,8 +175,8 @@ export function sessionHelloText(hello: SessionHelloFields): string {
 }
 
 /**
- * The signature of a `session_hello` whose `sessionPubkey` is the public half of `sessionSecretKey`.
- * Throws TypeError on a malformed id or key.
+ * The signature of a `session_hello` whose `sessionPubkey` is the public half of
+ * `sessionSecretKey`. Throws TypeError on a malformed id or key.
  */
 export function signSessionHello(
   hello: Omit<SessionHelloFields, "sessionPubkey">,

@@ -1,4 +1,6 @@
-/** Tests of hello, attestation and session hello: what is accepted, and the code of each refusal. */
+/**
+ * Tests of hello, attestation and session hello: what is accepted, and the code of each refusal.
+ */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {

@@ -1,6 +1,6 @@
 /**
- * Invite links: `<public url>/i/<code>#<secret>` as handed out, and every older form that `join` reads
- * (cli.md 1.3 and 8.2).
+ * Invite links: `<public url>/i/<code>#<secret>` as handed out, and every older form that `join`
+ * reads (cli.md 1.3 and 8.2).
  */
 import { fromBase64Url, toBase64Url } from "./bytes.ts";
 import { INVITE_SECRET_BYTES } from "./invite_v2.ts";
@@ -37,8 +37,8 @@ const MAX_LENGTH = 8192;
 const NOT_AN_INVITE: InviteLink = { kind: "invalid", reason: "not_an_invite" };
 
 /**
- * The link to hand out. Throws TypeError when `publicUrl` is no http(s) address, the code is not 6 to
- * 16 alphanumerics, or the secret has not 16 bytes.
+ * The link to hand out. Throws TypeError when `publicUrl` is no http(s) address, the code is not 6
+ * to 16 alphanumerics, or the secret has not 16 bytes.
  */
 export function formatInviteLink(publicUrl: string, code: string, secret: Uint8Array): string {
   const url = new URL(publicUrl);

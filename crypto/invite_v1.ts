@@ -1,8 +1,9 @@
 /**
- * Invite version 1 (protocol.md 4.7): a long token that carries a mesh's address, its root key and the
- * owner's signature. Such tokens are read, never handed out; encoding serves tests and vectors.
+ * Invite version 1 (protocol.md 4.7): a long token that carries a mesh's address, its root key and
+ * the owner's signature. Such tokens are read, never handed out; encoding serves tests and vectors.
  *
- * A good signature proves only that the token is of one piece: the owner key stands in the token itself.
+ * A good signature proves only that the token is of one piece: the owner key stands in the token
+ * itself.
  */
 import { fromBase64Url, toBase64Url, utf8Decode, utf8Encode } from "./bytes.ts";
 import { isPublicKey, isSignature, publicKeyOf, sign, verify } from "./sign.ts";
@@ -46,10 +47,13 @@ export const MAX_INVITE_V1_LENGTH = 4096;
 /** The text that the owner signs (protocol.md 4.7, frozen). */
 export function inviteV1Text(invite: InviteV1Fields): string {
   const { meshId, meshSlug, brokerUrl, expiresAtUnixS, meshRootKey, role, ownerPubkey } = invite;
-  return `1|${meshId}|${meshSlug}|${brokerUrl}|${expiresAtUnixS}|${meshRootKey}|${role}|${ownerPubkey}`;
+  const where = `${meshId}|${meshSlug}|${brokerUrl}`;
+  return `1|${where}|${expiresAtUnixS}|${meshRootKey}|${role}|${ownerPubkey}`;
 }
 
-/** Signs an invite with the owner's key. Throws TypeError when the fields are malformed or not its. */
+/**
+ * Signs an invite with the owner's key. Throws TypeError when the fields are malformed or not its.
+ */
 export function signInviteV1(
   fields: Omit<InviteV1Fields, "ownerPubkey">,
   ownerSecretKey: string,

@@ -1,10 +1,10 @@
 /**
- * Invite version 2 (protocol.md 4.8, CONTRACTS.md 4): the owner's signature on the invite, the joiner's
- * claim, and the hand-over of the mesh key by a member.
+ * Invite version 2 (protocol.md 4.8, CONTRACTS.md 4): the owner's signature on the invite, the
+ * joiner's claim, and the hand-over of the mesh key by a member.
  *
  * A link carries a secret of 128 bits behind its `#`, which no server sees. It keys the MAC of the
- * claim, which shows a member that the joiner holds the link, and the MAC of the hand-over, which shows
- * the joiner that a holder of the link sealed the key: a dishonest broker can make neither.
+ * claim, which shows a member that the joiner holds the link, and the MAC of the hand-over, which
+ * shows the joiner that a holder of the link sealed the key: a dishonest broker can make neither.
  */
 import { equalBytes, fromBase64, fromBase64Url, fromHex, toBase64Url, toHex } from "./bytes.ts";
 import { hkdfSha256, hmacSha256, sha256 } from "./kdf.ts";
@@ -82,8 +82,8 @@ export function inviteCanonical(invite: InviteV2Fields): string {
 }
 
 /**
- * The owner's signature on an invite. Throws TypeError when a field is malformed or `ownerPubkey` is
- * not the public half of the key.
+ * The owner's signature on an invite. Throws TypeError when a field is malformed or `ownerPubkey`
+ * is not the public half of the key.
  */
 export function signInviteV2(invite: InviteV2Fields, ownerSecretKey: string): string {
   if (!isInvite(invite) || invite.ownerPubkey !== publicKeyOf(ownerSecretKey)) {
@@ -105,12 +105,13 @@ export function newInviteSecret(): Uint8Array {
 /** The text that signature and MAC of a claim cover. */
 export function claimText(claim: ClaimFields): string {
   const { code, peerPubkey, recipientX25519Pubkey, displayName, timestamp } = claim;
-  return `claudemesh-claim|v2|${code}|${peerPubkey}|${recipientX25519Pubkey}|${displayName}|${timestamp}`;
+  const keys = `${peerPubkey}|${recipientX25519Pubkey}`;
+  return `claudemesh-claim|v2|${code}|${keys}|${displayName}|${timestamp}`;
 }
 
 /**
- * Claims an invite for the member key `memberSecretKey` (128 hex); `secret` is what stood behind the
- * link's `#`, or null. Throws TypeError on a malformed code, name, key or secret.
+ * Claims an invite for the member key `memberSecretKey` (128 hex); `secret` is what stood behind
+ * the link's `#`, or null. Throws TypeError on a malformed code, name, key or secret.
  */
 export function makeClaim(
   fields: Pick<ClaimFields, "code" | "displayName" | "timestamp">,
@@ -128,9 +129,9 @@ export function makeClaim(
 }
 
 /**
- * null when the claim is well-formed, timely at `nowMs` and signed by its own key, and its X25519 key
- * is the conversion of its Ed25519 key; else the code to refuse it with. The MAC is not looked at: the
- * broker, which runs this, has no secret. Never throws.
+ * null when the claim is well-formed, timely at `nowMs` and signed by its own key, and its X25519
+ * key is the conversion of its Ed25519 key; else the code to refuse it with. The MAC is not looked
+ * at: the broker, which runs this, has no secret. Never throws.
  */
 export function checkClaim(
   claim: ClaimFields & { signature: string },

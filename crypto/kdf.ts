@@ -13,8 +13,8 @@ export function hmacSha256(key: Uint8Array, message: string | Uint8Array): Uint8
 }
 
 /**
- * `length` bytes (at most 8160) derived from `key` for the purpose `info` (RFC 5869). Without `salt`
- * the salt is empty, which RFC 5869 makes 32 zero bytes.
+ * `length` bytes (at most 8160) derived from `key` for the purpose `info` (RFC 5869). Without
+ * `salt` the salt is empty, which RFC 5869 makes 32 zero bytes.
  */
 export function hkdfSha256(
   key: Uint8Array,

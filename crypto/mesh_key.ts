@@ -1,9 +1,10 @@
 /**
- * The mesh key of an epoch: how it is made, sealed to each member, and how a new epoch is vouched for.
+ * The mesh key of an epoch: how it is made, sealed to each member, and how a new epoch is vouched
+ * for.
  *
  * The broker stores only sealed copies. Since anybody can seal a key to a member, each new epoch
- * carries a proof: the rotating member's signature, and a MAC that only a holder of the previous key
- * can make, so that a dishonest broker cannot plant an epoch of its own.
+ * carries a proof: the rotating member's signature, and a MAC that only a holder of the previous
+ * key can make, so that a dishonest broker cannot plant an epoch of its own.
  */
 import { sealedBox, sealedBoxOpen } from "./box.ts";
 import { equalBytes, fromBase64, fromHex, toBase64, toHex } from "./bytes.ts";
@@ -23,7 +24,10 @@ export interface RotationProof {
   keyHash: string;
   /** by the rotating member over the rotation text, 128 hex */
   signature: string;
-  /** HMAC-SHA-256 of the rotation text, 64 hex; null in a mesh's first epoch, which has no previous key */
+  /**
+   * HMAC-SHA-256 of the rotation text, 64 hex; null in a mesh's first epoch, which has no previous
+   * key
+   */
   mac: string | null;
 }
 
@@ -47,8 +51,8 @@ export function newEpochKey(): Uint8Array {
 }
 
 /**
- * `key` sealed to a member (`crypto_box_seal` to the converted Ed25519 key, 64 hex), standard base64.
- * Serves file and vault keys as well. Throws TypeError on a malformed public key.
+ * `key` sealed to a member (`crypto_box_seal` to the converted Ed25519 key, 64 hex), standard
+ * base64. Serves file and vault keys as well. Throws TypeError on a malformed public key.
  */
 export function sealKeyFor(memberPublicKey: string, key: Uint8Array): string {
   return toBase64(sealedBox(key, toX25519PublicKey(memberPublicKey)));
@@ -90,9 +94,9 @@ export function makeRotationProof(rotation: Rotation, memberSecretKey: string): 
 }
 
 /**
- * Whether `proof` vouches for exactly this rotation: hash, signature, and the MAC under the previous
- * key. With `previousKey` null there must be no MAC, and the caller must compare `proof.by` with the
- * mesh owner's key. Never throws.
+ * Whether `proof` vouches for exactly this rotation: hash, signature, and the MAC under the
+ * previous key. With `previousKey` null there must be no MAC, and the caller must compare
+ * `proof.by` with the mesh owner's key. Never throws.
  */
 export function checkRotationProof(rotation: Rotation, proof: RotationProof): boolean {
   if (!isRotation(rotation) || proof.keyHash !== toHex(sha256(rotation.newKey))) return false;

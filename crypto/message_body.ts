@@ -1,10 +1,10 @@
 /**
- * The signed inside of body version 2 (CONTRACTS.md 4): what a message says, who says it, to whom, in
- * which mesh and under which id, in one canonical JSON text with the sender's Ed25519 signature.
+ * The signed inside of body version 2 (CONTRACTS.md 4): what a message says, who says it, to whom,
+ * in which mesh and under which id, in one canonical JSON text with the sender's Ed25519 signature.
  *
  * The signature covers the canonical JSON of every field but `sig`; what travels (inside the
- * encryption) is the canonical JSON with `sig`. Fields that this version does not know are covered too
- * and skipped, so that later versions may add some.
+ * encryption) is the canonical JSON with `sig`. Fields that this version does not know are covered
+ * too and skipped, so that later versions may add some.
  */
 import { utf8Decode, utf8Encode } from "./bytes.ts";
 import { canonicalJson } from "./canonical_json.ts";
@@ -70,8 +70,8 @@ const MAX_REPLY_TO_LENGTH = 128;
 const PRIORITIES: ReadonlySet<unknown> = new Set(["now", "next", "low"]);
 
 /**
- * The bytes of a signed body. Throws TypeError when a field is malformed or `from` is not the public
- * half of `secretKey`, RangeError when the result is longer than `MAX_SIGNED_BODY_BYTES`.
+ * The bytes of a signed body. Throws TypeError when a field is malformed or `from` is not the
+ * public half of `secretKey`, RangeError when the result is longer than `MAX_SIGNED_BODY_BYTES`.
  */
 export function encodeSignedBody(fields: MessageFields, secretKey: string): Uint8Array {
   const signed: Record<string, unknown> = { v: 2, ...pickFields(fields) };

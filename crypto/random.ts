@@ -2,8 +2,8 @@
 import { randomFillSync } from "node:crypto";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-// The largest multiple of 62 in a byte: bytes from here on are thrown away, or some characters would
-// come up more often than others.
+// The largest multiple of 62 in a byte: bytes from here on are thrown away, or some characters
+// would come up more often than others.
 const UNBIASED_BELOW = 248;
 
 /** `length` random bytes. */

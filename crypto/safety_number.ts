@@ -7,9 +7,9 @@ const GROUPS = 6;
 const GROUP_BITS = 20n;
 
 /**
- * Six groups of five digits from two **member** public keys (64 hex), the same whichever comes first
- * (protocol.md 4.9): SHA-256 of the lesser key and the greater, 120 bits of it, 20 for each group.
- * Throws TypeError on a malformed key.
+ * Six groups of five digits from two **member** public keys (64 hex), the same whichever comes
+ * first (protocol.md 4.9): SHA-256 of the lesser key and the greater, 120 bits of it, 20 for each
+ * group. Throws TypeError on a malformed key.
  */
 export function safetyNumber(onePublicKey: string, otherPublicKey: string): string {
   if (!isPublicKey(onePublicKey) || !isPublicKey(otherPublicKey)) {

@@ -1,8 +1,8 @@
 /**
  * Ed25519 key pairs, signatures and their check, through node:crypto.
  *
- * A public key is 64 lower-case hex characters. A secret key is libsodium's 64-byte form (seed, then
- * public key) as 128 hex characters. Imported keys are kept in bounded caches.
+ * A public key is 64 lower-case hex characters. A secret key is libsodium's 64-byte form (seed,
+ * then public key) as 128 hex characters. Imported keys are kept in bounded caches.
  */
 import { Buffer } from "node:buffer";
 import {
@@ -32,8 +32,8 @@ const SIGNATURE = /^[0-9a-f]{128}$/i;
 const PKCS8_PREFIX = fromHex("302e020100300506032b657004220420");
 const SPKI_PREFIX = fromHex("302a300506032b6570032100");
 
-// The y coordinates (sign bit clear) of the points of order 1, 2, 4 and 8, the two that have a second
-// encoding included. Anybody can sign for such a key, so none is ever accepted.
+// The y coordinates (sign bit clear) of the points of order 1, 2, 4 and 8, the two that have a
+// second encoding included. Anybody can sign for such a key, so none is ever accepted.
 const SMALL_ORDER_KEYS: ReadonlySet<string> = new Set([
   "0000000000000000000000000000000000000000000000000000000000000000",
   "0100000000000000000000000000000000000000000000000000000000000000",
@@ -59,7 +59,9 @@ export function keyPairFromSeed(seed: Uint8Array): KeyPair {
   return { publicKey, secretKey: toHex(seed) + publicKey };
 }
 
-/** The public half of a secret key. Throws TypeError when it is not 128 lower-case hex characters. */
+/**
+ * The public half of a secret key. Throws TypeError when it is not 128 lower-case hex characters.
+ */
 export function publicKeyOf(secretKey: string): string {
   if (!SECRET_KEY.test(secretKey)) throw new TypeError("not an Ed25519 secret key");
   return secretKey.slice(64);
@@ -75,8 +77,8 @@ export function sign(message: string | Uint8Array, secretKey: string): string {
 }
 
 /**
- * Whether `signature` (128 hex) is that of `message` by `publicKey` (64 lower-case hex). Junk of any
- * kind and keys of small order give false; it never throws.
+ * Whether `signature` (128 hex) is that of `message` by `publicKey` (64 lower-case hex). Junk of
+ * any kind and keys of small order give false; it never throws.
  */
 export function verify(
   message: string | Uint8Array,

@@ -1,9 +1,10 @@
 /**
  * X25519: conversion of Ed25519 keys, ephemeral keys, and the shared key of a box.
  *
- * The curve work is node:crypto's; the conversion of public keys is noble's, HSalsa20 is tweetnacl's.
- * What is derived for good (conversions, the shared key of two lasting keys) is kept in bounded caches:
- * sealing with a cached shared key is about a hundred times faster than deriving it each time.
+ * The curve work is node:crypto's; the conversion of public keys is noble's, HSalsa20 is
+ * tweetnacl's. What is derived for good (conversions, the shared key of two lasting keys) is kept
+ * in bounded caches: sealing with a cached shared key is about a hundred times faster than deriving
+ * it each time.
  */
 import { Buffer } from "node:buffer";
 import {
@@ -52,8 +53,8 @@ const sharedKeys = new BoundedCache<string, Uint8Array>(4096);
 
 /**
  * The X25519 public key (32 bytes) of an Ed25519 public key (64 hex), as libsodium's
- * `crypto_sign_ed25519_pk_to_curve25519`. Throws TypeError when it is no point of the main subgroup.
- * The result is shared with a cache: do not write to it.
+ * `crypto_sign_ed25519_pk_to_curve25519`. Throws TypeError when it is no point of the main
+ * subgroup. The result is shared with a cache: do not write to it.
  */
 export function toX25519PublicKey(publicKey: string): Uint8Array {
   const converted = x25519PublicKeyOrNull(publicKey);
@@ -69,8 +70,8 @@ export function x25519PublicKeyOrNull(publicKey: string): Uint8Array | null {
 
 /**
  * The X25519 secret key (32 bytes, clamped) of an Ed25519 secret key (128 hex), as libsodium's
- * `crypto_sign_ed25519_sk_to_curve25519`. Throws TypeError when it is malformed. The result is shared
- * with a cache: do not write to it.
+ * `crypto_sign_ed25519_sk_to_curve25519`. Throws TypeError when it is malformed. The result is
+ * shared with a cache: do not write to it.
  */
 export function toX25519SecretKey(secretKey: string): Uint8Array {
   return convertedSecretKeys.getOrMake(secretKey, convertSecretKey);

@@ -1,9 +1,10 @@
 /**
  * Golden vectors of every format in crypto/.
  *
- * The first part holds the vectors of the original protocol (protocol.md 4.13); the second those of our
- * own formats, made with libsodium alone from toy keys (seeds of 32 equal bytes: 1 for A, 2 for B, 3 for
- * the owner O, 4 for the session S). A failure here means that existing peers no longer understand us.
+ * The first part holds the vectors of the original protocol (protocol.md 4.13); the second those of
+ * our own formats, made with libsodium alone from toy keys (seeds of 32 equal bytes: 1 for A, 2 for
+ * B, 3 for the owner O, 4 for the session S). A failure here means that existing peers no longer
+ * understand us.
  */
 import assert from "node:assert/strict";
 import { AUDIT_GENESIS, auditHash } from "../../crypto/audit_hash.ts";
