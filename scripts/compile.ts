@@ -10,6 +10,9 @@ import { PROJECT_ROOT, readProjectFiles } from "./project_files.ts";
 /** What `deno compile` says when the runtime it embeds cannot be had. */
 const NO_RUNTIME = /denort|error sending request|dns error|failed to (lookup|download|fetch)/i;
 
+/** With the default stack of its threads, Deno 2.6.8 overflows on this program's graph of packages. */
+const COMPILER_STACK_BYTES = String(64 * 2 ** 20);
+
 const NO_RUNTIME_HELP = `
 The runtime that "deno compile" embeds (denort) could not be downloaded: its host was not reached.
 Set DENORT_BIN to the path of a denort of this Deno's version, or compile where the host is reachable.`;
@@ -40,6 +43,7 @@ async function compile(output: string, target: string | undefined): Promise<numb
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: compileArguments(assets, output, target),
     cwd: PROJECT_ROOT,
+    env: { RUST_MIN_STACK: COMPILER_STACK_BYTES },
     stdout: "inherit",
     stderr: "piped",
   }).output();
