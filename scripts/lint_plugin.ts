@@ -88,7 +88,7 @@ const noConsole: Deno.lint.Rule = {
   },
 };
 
-/** `#field` is private at run time too; the keyword is not. */
+/** `#field` is private at run time too; the keyword is not. Only for a constructor there is no other way. */
 const hashPrivate: Deno.lint.Rule = {
   create(context) {
     function check(node: Deno.lint.Node): void {

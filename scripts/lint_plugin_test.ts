@@ -56,6 +56,10 @@ Deno.test("hash-private fires on the keyword in its three places", () => {
   ]);
 });
 
+Deno.test("hash-private lets a class keep its constructor to itself", () => {
+  assert.deepEqual(fired("agent/core/a.ts", "class A { private constructor() {} }"), []);
+});
+
 Deno.test("top-level-function fires on arrows at the top level, exported or not", () => {
   assert.deepEqual(fired("agent/core/a.ts", "const a = () => 1;"), ["top-level-function"]);
   assert.deepEqual(fired("agent/core/a.ts", "export const a = () => 1;"), ["top-level-function"]);
