@@ -9,7 +9,7 @@ import type {
   AgentInfo,
   CallResult,
   DeliveryResult,
-  HookOutput,
+  HookAnswer,
   InviteLink,
   LocalMessage,
   PingResult,
@@ -47,6 +47,7 @@ const attach = z.object({
   model: z.string().max(128).optional(),
   peerType: z.enum(["ai", "human", "connector", "bridge"]).optional(),
   messageMode: messageMode.optional(),
+  transcriptPath: z.string().max(4096).optional().describe("Where the host writes the session."),
 });
 
 const hook = z.object({
@@ -86,13 +87,16 @@ export const localMethods = {
     sessionId: sessionId.optional(),
     waitMs: waitMs.default(5_000).describe("How long to wait for the broker's acknowledgement."),
   })),
+  // What is taken counts as seen once the answer is written, unless the caller says that it will confirm it itself.
   "messages.take": method<{ messages: LocalMessage[]; more: boolean }>()(z.object({
     sessionId: sessionId.optional(),
     reader: z.string().min(1).max(128).optional().describe("Who reads, where it is no session."),
     mesh: meshChoice,
     limit: z.int().min(1).max(500).default(50),
     peek: z.boolean().default(false).describe("Leaves them unread and unseen."),
+    confirm: z.boolean().default(false).describe("The caller reports `messages.seen` itself."),
     includeLow: z.boolean().default(true),
+    onlyNow: z.boolean().default(false).describe("Nothing but priority now."),
     waitMs: waitMs.default(0).describe("Waits this long for the first one."),
   })),
   "messages.seen": method<{ seen: number }>()(z.object({
@@ -105,7 +109,7 @@ export const localMethods = {
     since: z.int().nonnegative().optional().describe("Milliseconds; arrived at or after."),
   })),
   "messages.watch": method<{ watching: true }>()(z.object({ mesh: meshChoice })),
-  "hook": method<{ output: HookOutput | null }>()(hook),
+  "hook": method<HookAnswer>()(hook),
   "invite.create": method<InviteLink>()(z.object({
     mesh: meshChoice,
     role: z.enum(["admin", "member"]).default("member"),

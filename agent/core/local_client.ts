@@ -1,6 +1,5 @@
 /**
- * The way to the agent: connects to its local socket, starts it when it does not run, replaces an older one that nobody
- * uses, and calls its methods.
+ * A client of the agent over its local socket: calls its methods and hears what it tells unasked.
  */
 import { createConnection, type Socket } from "node:net";
 import type { LocalMethodName, LocalParams, LocalResult } from "./local_api.ts";

@@ -117,6 +117,13 @@ export type HookOutput =
   }
   | { readonly decision: "block"; readonly reason: string };
 
+export interface HookAnswer {
+  /** What to print, null for nothing. */
+  readonly output: HookOutput | null;
+  /** Messages that the output carries in full: report them with `messages.seen` once it is printed. */
+  readonly carried: readonly string[];
+}
+
 export interface InviteLink {
   readonly url: string;
   readonly code: string;
