@@ -41,6 +41,12 @@ export interface SqlExecutor {
   ): Promise<Row[]>;
 }
 
+/** One transaction under way. */
+export interface SqlTransaction extends SqlExecutor {
+  /** Runs a script of several statements without parameters, as migrations are. */
+  script(text: string): Promise<void>;
+}
+
 /** A database: pooled connections to a server, or the embedded one. */
 export interface Sql extends SqlExecutor {
   readonly driver: "pglite" | "postgres";
@@ -53,11 +59,12 @@ export interface Sql extends SqlExecutor {
    */
   batch(statements: readonly SqlStatement[]): Promise<Row[][]>;
   /**
-   * Runs `run` in one transaction: committed when it resolves, rolled back when it rejects. With the
+   * Runs `run` in one transaction: committed when it resolves, rolled back when it rejects, and when
+   * one of its statements failed even if `run` caught that (PostgreSQL aborts there). With the
    * embedded driver nothing else runs meanwhile: wait for nothing but `tx` inside, and never for
    * the store itself, which would wait for the transaction.
    */
-  transaction<T>(run: (tx: SqlExecutor) => Promise<T>): Promise<T>;
+  transaction<T>(run: (tx: SqlTransaction) => Promise<T>): Promise<T>;
   /**
    * Calls `onNotify` with the payload of every `NOTIFY` on `channel`, also of other connections.
    * Payloads sent while the connection was lost are lost too.
