@@ -92,7 +92,7 @@ const noConsole: Deno.lint.Rule = {
 const hashPrivate: Deno.lint.Rule = {
   create(context) {
     function check(node: Deno.lint.Node): void {
-      if (!/^(@\S+\s+)*private\s/.test(context.sourceCode.getText(node))) return;
+      if (!/^(@\S+\s+)*private\s+(?!constructor\b)/.test(context.sourceCode.getText(node))) return;
       context.report({ node, message: `"private": use a #name` });
     }
     return {

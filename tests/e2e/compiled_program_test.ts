@@ -105,13 +105,17 @@ Deno.test(
         ended = true;
         return result;
       });
+      let problem: unknown;
       try {
         await untilReady(place, () => ended);
-      } finally {
-        if (!ended) broker.kill("SIGTERM");
+      } catch (error) {
+        problem = error;
       }
-      const { code, signal } = await output;
-      assert.deepEqual([code, signal], [0, null]);
+      if (!ended) broker.kill("SIGTERM");
+      const { code, signal, stderr } = await output;
+      const log = new TextDecoder().decode(stderr);
+      if (problem !== undefined) throw new Error(`the broker said: ${log}`, { cause: problem });
+      assert.deepEqual([code, signal], [0, null], log);
     });
   },
 );
