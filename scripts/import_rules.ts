@@ -34,12 +34,15 @@ export const ZONE_RULES: readonly ZoneRule[] = [
   { zone: "storage/", may: [], mayTypes: ["broker/api/"] },
   { zone: "crypto/", may: [] },
   { zone: "agent/core/", may: ["broker/api/", "crypto/"] },
-  { zone: "agent/daemon/", may: ["agent/core/", "mcp/"] },
+  // The agent process holds the keys, so it opens the home and hands it to the core (ADR 0002).
+  { zone: "agent/daemon/", may: ["agent/core/", "agent/home/", "broker/api/", "mcp/"] },
   { zone: "agent/verbs/", may: ["agent/", "broker/api/", "crypto/"] },
   { zone: "agent/hosts/", may: ["agent/core/"] },
   { zone: "agent/ui/", may: [] },
   { zone: "agent/home/", may: ["crypto/"] },
   { zone: "mcp/", may: ["broker/api/", "agent/core/"] },
+  // The role's entry: finds this user's agent, or runs one inside the process (`--standalone`).
+  { zone: "mcp/main.ts", may: ["mcp/", "agent/core/", "agent/home/", "agent/daemon/"] },
   { zone: "tests/", may: ["*"] },
   { zone: "scripts/", may: ["broker/api/"] },
   // The reference of tools and verbs is made from the two catalogs that serve them.

@@ -3,6 +3,7 @@
  */
 import type * as z from "zod";
 
+/** An event as data. */
 export interface EventSpec<Data extends z.ZodObject = z.ZodObject> {
   /** The frame's `type`; system events travel as `push` with `subtype: "system"` and their name in `event`. */
   readonly wire: string;

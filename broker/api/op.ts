@@ -31,6 +31,7 @@ export interface VerbSpec {
   readonly examples: readonly string[];
 }
 
+/** An operation as data: the one declaration that everything else reads. */
 export interface Op<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodObject = z.ZodObject,

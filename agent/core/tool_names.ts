@@ -1,0 +1,17 @@
+/**
+ * The names of the MCP tools: those that more than one operation stands behind, and those derived from operations.
+ */
+import { ops } from "../../broker/api/catalog.ts";
+
+/** Tools with a file of their own in `mcp/tools`. */
+export const COMPOSED_TOOLS = [
+  "send_message",
+  "list_peers",
+  "check_messages",
+  "ping_mesh",
+] as const;
+
+/** Returns the names of all tools that are served. */
+export function toolNames(): string[] {
+  return [...COMPOSED_TOOLS, ...ops.flatMap((op) => op.tool ? [op.tool.name] : [])];
+}

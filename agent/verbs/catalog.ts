@@ -1,0 +1,67 @@
+/**
+ * Every verb. Those of one operation are derived from it; the others have a file, whose imports are light: what they need
+ * to work they load when they run.
+ */
+import { demo } from "./demo/demo.ts";
+import { doctor } from "./doctor.ts";
+import { create, join } from "./enrol.ts";
+import { hook } from "./hook.ts";
+import { install, uninstall } from "./hosts.ts";
+import { info, invite, leave, list, ping, status } from "./meshes.ts";
+import { inbox, outbox, send } from "./messages.ts";
+import { block, grant, grants, kick, peers, revoke, verify } from "./people.ts";
+import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
+import type { Verb } from "./verb.ts";
+
+/** In the order of `--help`. */
+export const writtenVerbs: readonly Verb[] = [
+  create,
+  invite,
+  join,
+  list,
+  leave,
+  peers,
+  send,
+  inbox,
+  outbox,
+  status,
+  info,
+  ping,
+  verify,
+  grant,
+  revoke,
+  grants,
+  block,
+  kick,
+  install,
+  uninstall,
+  doctor,
+  demo,
+  serve,
+  agent,
+  agentStatus,
+  agentStop,
+  mcp,
+  health,
+  hook,
+];
+
+/** Returns the verbs that operations declare. */
+export async function derivedVerbs(): Promise<Verb[]> {
+  const [{ ops }, { deriveVerb }] = await Promise.all([
+    import("../../broker/api/catalog.ts"),
+    import("./derive.ts"),
+  ]);
+  return ops.filter((op) => op.verb).map(deriveVerb);
+}
+
+/** Returns the verbs among which `argv` chooses; derived ones are only made where they can be meant. */
+export async function allVerbs(argv: readonly string[]): Promise<Verb[]> {
+  const [first, second] = argv;
+  const written = writtenVerbs.some((verb) =>
+    verb.path === first || verb.aliases?.includes(first ?? "")
+  );
+  // "status set" is derived although "status" is written: a second word may name a derived verb.
+  const decided = written && (second === undefined || second.startsWith("-") || first !== "status");
+  return decided ? [...writtenVerbs] : [...writtenVerbs, ...await derivedVerbs()];
+}

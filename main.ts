@@ -1,0 +1,29 @@
+/**
+ * Picks the role or verb and loads only what it needs: `--version`, `hook` and the roles skip the command-line parser.
+ */
+import type { Roles } from "./agent/verbs/verb.ts";
+import config from "./deno.json" with { type: "json" };
+
+/** Runs the program; returns its exit code, or null when the role goes on until it is told to stop. */
+async function main(argv: readonly string[]): Promise<number | null> {
+  switch (argv[0]) {
+    case "--version":
+    case "-V":
+      console.log(`claudemesh ${config.version}`);
+      return 0;
+    case "hook":
+      return await (await import("./agent/verbs/hook.ts")).runHook(argv.slice(1));
+    default:
+      return await (await import("./agent/verbs/run.ts")).runVerb(argv, roles, config.version);
+  }
+}
+
+const roles: Roles = {
+  serve: async (options) => await (await import("./broker/serve.ts")).serve(options),
+  health: async (options) => await (await import("./broker/health_check.ts")).healthCheck(options),
+  agent: async () => await (await import("./agent/daemon/main.ts")).runAgent(),
+  mcp: async (options) => await (await import("./mcp/main.ts")).runMcp(options),
+};
+
+const exitCode = await main(Deno.args);
+if (exitCode !== null) Deno.exit(exitCode);
