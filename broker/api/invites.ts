@@ -3,7 +3,8 @@
  * secret never reaches the broker but sealed under the mesh key, so that any member that may invite can check a claim.
  */
 import * as z from "zod";
-import { base64, groups, id, isoTime, milliseconds, publicKey, signature } from "./fields.ts";
+import { base64, custody, displayName, groups, id, isoTime, milliseconds } from "./fields.ts";
+import { publicKey, role, signature } from "./fields.ts";
 import { op } from "./op.ts";
 
 const code = z.string().regex(/^[A-Za-z0-9]{6,16}$/);
@@ -107,7 +108,7 @@ export const invites = {
 export const claimBody = z.object({
   peer_pubkey: publicKey,
   recipient_x25519_pubkey: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
-  display_name: z.string().min(1).max(64),
+  display_name: displayName,
   timestamp: milliseconds,
   signature,
   mac: z.string().regex(/^[0-9a-f]{64}$/).optional(),
@@ -120,10 +121,10 @@ export const claimResult = z.object({
   name: z.string(),
   broker_url: z.string(),
   member_id: z.string(),
-  role: inviteRole,
+  role: role.describe("The member's role; one that was a member before keeps its own."),
   owner_pubkey: publicKey,
   inviter_pubkey: publicKey,
-  custody: z.enum(["members", "broker"]),
+  custody,
   canonical_v2: z.string(),
   signature,
   epoch: z.int(),
@@ -134,3 +135,43 @@ export const claimResult = z.object({
 });
 export type ClaimBody = z.infer<typeof claimBody>;
 export type ClaimResult = z.infer<typeof claimResult>;
+
+/**
+ * Text that a joiner by a version 1 token signs with its member key: the original asked for no proof that the joiner
+ * has the key it names (D70). The name comes last, since it may hold the separator.
+ */
+export function joinText(
+  body: { invite_token: string; peer_pubkey: string; timestamp: number; display_name: string },
+): string {
+  const { invite_token: token, peer_pubkey: pubkey, timestamp, display_name: name } = body;
+  return `claudemesh-join|v1|${token}|${pubkey}|${timestamp}|${name}`;
+}
+
+/** Body of `POST /join` (reference protocol 4.7). The proof may be missing in compat mode only. */
+export const joinBody = z.object({
+  invite_token: z.string().regex(/^[A-Za-z0-9_-]{21,4096}$/),
+  invite_payload: z.record(z.string(), z.unknown()).optional().describe(
+    "What the token holds; it must be the same.",
+  ),
+  peer_pubkey: publicKey,
+  display_name: displayName,
+  timestamp: milliseconds.optional(),
+  signature: signature.optional().describe("By peer_pubkey over `joinText`."),
+});
+
+/** Answer of `POST /join`. */
+export const joinResult = z.object({
+  ok: z.literal(true),
+  memberId: z.string(),
+  alreadyMember: z.literal(true).optional(),
+  meshId: z.string(),
+  slug: z.string(),
+  name: z.string(),
+  role,
+  ownerPubkey: publicKey,
+  custody,
+  epoch: z.int(),
+  brokerUrl: z.string(),
+});
+export type JoinBody = z.infer<typeof joinBody>;
+export type JoinResult = z.infer<typeof joinResult>;

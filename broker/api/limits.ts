@@ -72,6 +72,18 @@ export const LIMITS = {
     env: "MAX_CLAIMS_PER_MINUTE",
     summary: "invite claims and joins per address",
   },
+  invitePagesPerMinute: {
+    value: 60,
+    unit: "pages/min",
+    env: "MAX_INVITE_PAGES_PER_MINUTE",
+    summary: "invite pages per address",
+  },
+  meshCreationsPerMinute: {
+    value: 30,
+    unit: "meshes/min",
+    env: "MAX_MESH_CREATIONS_PER_MINUTE",
+    summary: "new meshes per address",
+  },
   failedHellosPerMinute: {
     value: 30,
     unit: "hellos/min",
