@@ -16,7 +16,10 @@ import { WireWriter } from "./wire_writer.ts";
 /** More prepared statements than this are forgotten all at once. */
 const PREPARED_LIMIT = 256;
 /** Command tags after which a prepared statement's plan or columns may no longer hold. */
-const SCHEMA_TAG = /^(CREATE|ALTER|DROP|DO\b|IMPORT|SET\b)/;
+const SCHEMA_TAG = /^(CREATE|ALTER|DROP|DO\b|IMPORT)/;
+
+/** Log files of 4 MiB instead of 16: a new one is zeroed in the middle of somebody's commit. */
+const INITDB_PARAMS = ["--wal-segsize=4"];
 
 /** Told of what nobody asked for. */
 export interface EngineEvents {
@@ -58,6 +61,7 @@ export class PgliteEngine {
       const pglite = await PGlite.create({
         fs: new MemoryFS(),
         startParams: [...PGlite.defaultStartParams, ...memoryParams(options)],
+        initDbStartParams: INITDB_PARAMS,
         extensions: { vector, age },
         ...template,
       });
@@ -70,7 +74,7 @@ export class PgliteEngine {
     const pglite = await PGlite.create({
       fs,
       startParams: [...durableParams(), ...memoryParams(options)],
-      initDbStartParams: ["--wal-segsize=4"],
+      initDbStartParams: INITDB_PARAMS,
       extensions: { vector, age },
     });
     const engine = new PgliteEngine(pglite, events);

@@ -87,6 +87,7 @@ const TYPES: readonly (readonly [number, number, Decoder])[] = [
   [25, 1009, String],
   [1042, 1014, String],
   [1043, 1015, String],
+  [1082, 1182, String],
   [1700, 1231, String],
   [2950, 2951, String],
 ];
