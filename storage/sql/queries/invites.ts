@@ -140,20 +140,20 @@ export async function countUsableInvites(
 
 /**
  * Revokes an invite of this mesh; a second time changes nothing.
- * @returns false when the mesh has no invite with this code.
+ * @returns the invite's id, or null when the mesh has none with this code.
  */
 export async function revokeInvite(
   executor: SqlExecutor,
   meshId: string,
   code: string,
   nowMs: number,
-): Promise<boolean> {
-  const rows = await executor.query(
+): Promise<string | null> {
+  const rows = await executor.query<{ id: string }>(
     `update mesh.invite set revoked_at = coalesce(revoked_at, $3)
       where mesh_id = $1 and code = $2 returning id`,
     [meshId, code, new Date(nowMs)],
   );
-  return rows.length === 1;
+  return rows[0]?.id ?? null;
 }
 
 /**

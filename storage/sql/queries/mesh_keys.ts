@@ -63,18 +63,6 @@ export async function advanceEpoch(
   return rows.length === 1;
 }
 
-/** Keeps why the mesh key must be rotated; the first reason stands until the rotation. */
-export async function setRekeyReason(
-  executor: SqlExecutor,
-  meshId: string,
-  reason: string,
-): Promise<void> {
-  await executor.query(
-    "update mesh.mesh set rekey_reason = coalesce(rekey_reason, $2) where id = $1",
-    [meshId, reason],
-  );
-}
-
 /** Ids of meshes whose current epoch began before `beforeMs` and that nobody has been asked to rotate. */
 export async function meshesWithOldEpoch(
   executor: SqlExecutor,
@@ -164,6 +152,18 @@ export async function listHeldKeys(
         and (following.created_at is null or following.created_at > $3)
       order by held.epoch`,
     [meshId, memberId, new Date(readableSinceMs)],
+  );
+}
+
+/** Takes the mark off a member that was kicked: it has been handed the key again. */
+export async function clearKicked(
+  executor: SqlExecutor,
+  meshId: string,
+  memberId: string,
+): Promise<void> {
+  await executor.query(
+    "update mesh.member set kicked_at = null where mesh_id = $1 and id = $2",
+    [meshId, memberId],
   );
 }
 
