@@ -1,0 +1,232 @@
+/**
+ * The way of a message into the log: whom it is for, whether it may be sent and fits, and its place
+ * in the ledger's line. All of it happens at once when the frame arrives, so the order of frames is
+ * the order of the log.
+ */
+import type { MessageRow } from "../../../storage/sql/queries/message_store.ts";
+import { MeshError } from "../../api/errors.ts";
+import type { Limits } from "../../api/limits.ts";
+import type { SendInput } from "../../api/messaging.ts";
+import type { Clock, Random } from "../clock.ts";
+import { isGranted, neededCapability } from "../grants.ts";
+import type { Ledger, SendJob } from "../ledger.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Connection, Member } from "../model.ts";
+import { resolveTarget } from "../targets.ts";
+import type { Mailbox } from "./mailbox.ts";
+import type { MeshMail } from "./mailroom.ts";
+import { OpenMessage } from "./open_message.ts";
+import { type SentAnswer, SentIndex } from "./sent_index.ts";
+
+const RECENT_SENDS = 131_072;
+const FULL_RETRY_MS = 5_000;
+
+export interface SubmitterParts {
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly metrics: Pick<Metrics, "droppedByGrant">;
+  /** Takes a message that is on disk to its recipients. */
+  readonly deliver: (mail: MeshMail, message: OpenMessage, row: MessageRow) => void;
+}
+
+export class Submitter {
+  readonly #parts: SubmitterParts;
+  readonly #sent = new SentIndex(RECENT_SENDS);
+
+  constructor(parts: SubmitterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Puts a message in line.
+   * @returns the answer, once it is on disk.
+   * @throws {MeshError} at once when it is refused; nothing is stored then.
+   */
+  submit(mail: MeshMail, connection: Connection, input: SendInput): Promise<SentAnswer> {
+    const sender = connection.member;
+    const key = input.client_message_id === undefined
+      ? null
+      : `${sender.number} ${input.client_message_id}`;
+    const earlier = key === null ? undefined : this.#sent.find(key);
+    if (earlier !== undefined) return Promise.resolve(earlier);
+    this.#checkSize(input);
+    const { multicast, recipients } = resolveTarget(mail.mesh, sender, input.targetSpec);
+    if (multicast) checkEpoch(input, mail.mesh.epoch);
+    const { granting, refusing } = this.#split(sender, recipients, input.targetSpec);
+    const row = this.#row(connection, input, granting, refusing);
+    const mailboxes = granting.map((member) => mail.mailbox(member));
+    const size = sizeOf(row);
+    this.#reserve(mailboxes, size);
+    const answer = new Promise<SentAnswer>((resolve, reject) => {
+      this.#parts.ledger.enqueue(
+        this.#job({ mail, connection, row, granting, mailboxes, size, key, resolve, reject }),
+      );
+    });
+    if (key !== null) this.#sent.begin(key, answer);
+    return answer;
+  }
+
+  #job(send: Send): SendJob {
+    const { mail, connection, row, granting, mailboxes, size, key, resolve, reject } = send;
+    const { member: sender } = connection;
+    const senderName = senderNameOf(connection);
+    const release = () => {
+      for (const mailbox of mailboxes) mailbox.release(size);
+    };
+    const end = (answer: SentAnswer | null) => {
+      if (key !== null) this.#sent.end(key, answer);
+    };
+    return {
+      kind: "send",
+      mesh: mail.mesh,
+      sender,
+      row,
+      committed: () => {
+        const answer = { messageId: row.id, recipients: row.recipients.length };
+        end(answer);
+        release();
+        const parties = { sender, senderName, recipients: granting };
+        this.#parts.deliver(mail, new OpenMessage({ ...row, size }, parties), row);
+        resolve(answer);
+      },
+      duplicate: (first) => {
+        const answer = { messageId: first.id, recipients: first.recipients };
+        end(answer);
+        resolve(answer);
+      },
+      failed: (error) => {
+        end(null);
+        reject(error);
+      },
+      dropped: release,
+    };
+  }
+
+  #checkSize({ ciphertext }: SendInput): void {
+    const { messageBytes } = this.#parts.limits;
+    const padding = ciphertext.endsWith("==") ? 2 : ciphertext.endsWith("=") ? 1 : 0;
+    const bytes = Math.floor(ciphertext.length * 3 / 4) - padding;
+    if (bytes <= messageBytes) return;
+    throw new MeshError("too_large", `The message has ${bytes} bytes, at most ${messageBytes}`, {
+      data: { limit: messageBytes, field: "ciphertext" },
+    });
+  }
+
+  /**
+   * Parts the recipients by their grants. Whoever grants nothing is counted but never gets the
+   * message.
+   */
+  #split(sender: Member, recipients: readonly Member[], targetSpec: string): Split {
+    const capability = neededCapability(targetSpec);
+    const granting: Member[] = [];
+    const refusing: Member[] = [];
+    for (const member of recipients) {
+      const granted = member === sender || isGranted(member, sender, capability);
+      (granted ? granting : refusing).push(member);
+    }
+    if (refusing.length > 0) {
+      this.#parts.metrics.droppedByGrant.inc({ cap: capability }, refusing.length);
+    }
+    return { granting, refusing };
+  }
+
+  #row(
+    connection: Connection,
+    input: SendInput,
+    granting: readonly Member[],
+    refusing: readonly Member[],
+  ): MessageRow {
+    const { clock, random, limits } = this.#parts;
+    const createdAtMs = clock.now();
+    return {
+      seq: 0,
+      id: random.id(),
+      meshId: connection.mesh.id,
+      senderMemberId: connection.member.id,
+      senderSessionPubkey: connection.session.pubkey,
+      clientMessageId: input.client_message_id ?? null,
+      requestFingerprint: input.request_fingerprint ?? null,
+      targetSpec: input.targetSpec,
+      priority: input.priority,
+      nonce: input.nonce,
+      ciphertext: input.ciphertext,
+      bodyVersion: input.bodyVersion,
+      epoch: input.epoch ?? null,
+      replyToId: input.replyToId ?? null,
+      subtype: null,
+      recipients: [
+        ...granting.map((member) => member.number),
+        ...refusing.map((member) => -member.number),
+      ],
+      createdAtMs,
+      expiresAtMs: createdAtMs + limits.messageLifeMs,
+    };
+  }
+
+  /** Keeps room in every mailbox, or in none. */
+  #reserve(mailboxes: readonly Mailbox[], size: number): void {
+    const { queuedMessages, queuedBytes } = this.#parts.limits;
+    for (const mailbox of mailboxes) {
+      if (mailbox.hasRoom(size, queuedMessages, queuedBytes)) continue;
+      const { member, load } = mailbox;
+      const byCount = load.count >= queuedMessages;
+      throw new MeshError(
+        "queue_full",
+        `"${member.displayName}" has ${load.count} messages (${load.bytes} bytes) waiting, ` +
+          "and no room for another until its agent takes some",
+        {
+          data: {
+            limit: byCount ? queuedMessages : queuedBytes,
+            retry_after_ms: FULL_RETRY_MS,
+          },
+        },
+      );
+    }
+    for (const mailbox of mailboxes) mailbox.reserve(size);
+  }
+}
+
+interface Split {
+  readonly granting: readonly Member[];
+  readonly refusing: readonly Member[];
+}
+
+/** A message that was accepted and waits for its commit. */
+interface Send {
+  readonly mail: MeshMail;
+  readonly connection: Connection;
+  readonly row: MessageRow;
+  readonly granting: readonly Member[];
+  readonly mailboxes: readonly Mailbox[];
+  readonly size: number;
+  /** Under which a repeat finds it; null without a client message id. */
+  readonly key: string | null;
+  readonly resolve: (answer: SentAnswer) => void;
+  readonly reject: (error: MeshError) => void;
+}
+
+/** Bytes of a message as its recipients' bounds count them. */
+function sizeOf({ ciphertext, nonce }: Pick<MessageRow, "ciphertext" | "nonce">): number {
+  return ciphertext.length + nonce.length;
+}
+
+/** Sealed for many means sealed under the current mesh key. */
+function checkEpoch({ bodyVersion, epoch }: SendInput, currentEpoch: number): void {
+  if (bodyVersion < 2 || epoch === currentEpoch) return;
+  if (epoch === undefined) {
+    throw new MeshError("invalid_argument", "A message to many names its epoch", {
+      data: { field: "epoch" },
+    });
+  }
+  throw new MeshError(
+    "stale_epoch",
+    `The message is sealed for epoch ${epoch}; the mesh is at ${currentEpoch}`,
+  );
+}
+
+/** A session goes by its own name; the agent's connection by the member's. */
+function senderNameOf({ session, member }: Connection): string {
+  return session.pubkey === null ? member.displayName : session.displayName;
+}

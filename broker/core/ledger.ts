@@ -1,0 +1,351 @@
+/**
+ * The one place that writes: commits of all meshes go through it one after the other, so that the
+ * order of the log, the audit chains and what is in memory agree. While one commit runs, more work
+ * piles up; the next takes all of it.
+ */
+import { type Sql, SqlError, type SqlExecutor, type SqlStatement } from "../../storage/sql/port.ts";
+import { insertAudits } from "../../storage/sql/queries/audit.ts";
+import type { MessageStore } from "../../storage/sql/queries/message_store.ts";
+import type { Clock } from "./clock.ts";
+import { Deque } from "./delivery/deque.ts";
+import {
+  type AuditEntry,
+  chainAudits,
+  type ExclusiveJob,
+  type LedgerJob,
+  type MergedCommit,
+  type MergedJob,
+  mergeJobs,
+  type SendJob,
+} from "./ledger_job.ts";
+import type { Mesh } from "./model.ts";
+import { keptNothing, storeError } from "./store_error.ts";
+
+export type { AuditEntry, ClosingJob, SendJob } from "./ledger_job.ts";
+
+/** What one commit takes at most. */
+const MAX_JOBS = 256;
+const MAX_BYTES = 4 * 1_048_576;
+/** Within so long of a commit there is load, and the next one waits a moment for company. */
+const BUSY_MS = 4;
+const GATHER_MS = 1;
+/** Why jobs are refused when the commit before theirs, of which they were a part, got no answer. */
+const LOST = new SqlError("unavailable", "the store's answer to a commit was lost");
+
+export interface LedgerParts {
+  readonly store: MessageStore;
+  readonly sql: Pick<Sql, "transaction">;
+  readonly clock: Clock;
+  readonly onCommit?: (tookMs: number) => void;
+  /** Gets programming errors of those that are told of a commit. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A commit of which nobody knows whether it took place, and how to find out. */
+interface UnsureCommit {
+  readonly jobs: readonly LedgerJob[];
+  readonly heads: ReadonlyMap<Mesh, string>;
+}
+
+/** Serialises all writes of a broker. */
+export class Ledger {
+  readonly #store: MessageStore;
+  readonly #sql: Pick<Sql, "transaction">;
+  readonly #clock: Clock;
+  readonly #onCommit: (tookMs: number) => void;
+  readonly #onError: (error: unknown) => void;
+  readonly #queue = new Deque<LedgerJob>();
+  readonly #idleWaiters: (() => void)[] = [];
+  #lastSeq: number;
+  #scheduled = false;
+  #running = false;
+  #lastCommitAtMs = -Infinity;
+  #unsure: UnsureCommit | null = null;
+
+  constructor(parts: LedgerParts, lastSeq: number) {
+    this.#store = parts.store;
+    this.#sql = parts.sql;
+    this.#clock = parts.clock;
+    this.#onCommit = parts.onCommit ?? (() => {});
+    this.#onError = parts.onError;
+    this.#lastSeq = lastSeq;
+  }
+
+  /** Makes the ledger of a store; reads where its log ends. */
+  static async open(parts: LedgerParts): Promise<Ledger> {
+    return new Ledger(parts, await parts.store.lastSeq());
+  }
+
+  /** The highest place in the log given so far. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /**
+   * Writes statements and their audit rows, merged with whatever else waits.
+   * @throws {MeshError} `unavailable` (it may be stored all the same), `storage_full` or
+   * `internal`.
+   */
+  append(unit: {
+    readonly mesh: Mesh;
+    readonly statements: readonly SqlStatement[];
+    readonly audits: readonly AuditEntry[];
+  }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.enqueue({ kind: "write", ...unit, committed: resolve, failed: reject });
+    });
+  }
+
+  /**
+   * Runs `run` in a transaction of its own, between other commits, and writes the audit rows it
+   * asks for. Inside, wait for nothing but `tx`. With `mesh` null (a mesh that is being made) there
+   * can be no audits.
+   * @throws what `run` throws if it is a MeshError, else as `append`; nothing is kept then.
+   */
+  async transact<T>(
+    mesh: Mesh | null,
+    run: (tx: SqlExecutor) => Promise<{ result: T; audits: readonly AuditEntry[] }>,
+  ): Promise<T> {
+    let outcome: { result: T } | null = null;
+    await new Promise<void>((resolve, reject) => {
+      this.enqueue({
+        kind: "exclusive",
+        mesh,
+        async run(tx) {
+          const { result, audits } = await run(tx);
+          outcome = { result };
+          return audits;
+        },
+        committed: resolve,
+        failed: reject,
+      });
+    });
+    return (outcome as { result: T } | null)!.result;
+  }
+
+  /** Puts a job in line; its own functions tell the outcome. */
+  enqueue(job: LedgerJob): void {
+    this.#queue.push(job);
+    this.#schedule();
+  }
+
+  /** Resolves when everything in line, and what joins meanwhile, has been written or refused. */
+  idle(): Promise<void> {
+    if (!this.#busy()) return Promise.resolve();
+    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  #busy(): boolean {
+    return this.#running || this.#scheduled || this.#queue.length > 0;
+  }
+
+  #schedule(): void {
+    if (this.#running || this.#scheduled) return;
+    this.#scheduled = true;
+    const start = () => {
+      this.#scheduled = false;
+      this.#running = true;
+      this.#run();
+    };
+    // A lone send after a pause does not wait; under load a moment's wait makes commits larger.
+    if (this.#clock.now() - this.#lastCommitAtMs > BUSY_MS) queueMicrotask(start);
+    else this.#clock.after(GATHER_MS, start);
+  }
+
+  /** One commit; then the next is scheduled if there is work. */
+  async #run(): Promise<void> {
+    try {
+      if (this.#unsure !== null) await this.#findOut(this.#unsure);
+      const first = this.#queue.first();
+      if (first?.kind === "exclusive") {
+        this.#queue.shift();
+        await this.#writeExclusive(first);
+      } else {
+        await this.#writeMerged(this.#takeMerged());
+      }
+    } catch (error) {
+      this.#refuseAll(error);
+    }
+    this.#lastCommitAtMs = this.#clock.now();
+    this.#running = false;
+    if (this.#queue.length > 0) this.#schedule();
+    else for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+
+  #takeMerged(): MergedJob[] {
+    const jobs: MergedJob[] = [];
+    let bytes = 0;
+    while (jobs.length < MAX_JOBS && bytes < MAX_BYTES) {
+      const job = this.#queue.first();
+      if (job === undefined || job.kind === "exclusive") break;
+      this.#queue.shift();
+      if (job.kind === "send") {
+        job.row.seq = ++this.#lastSeq;
+        bytes += job.row.ciphertext.length;
+      }
+      jobs.push(job);
+    }
+    return jobs;
+  }
+
+  /**
+   * Writes jobs in one commit; when the store refuses it, finds the job that is to blame by
+   * halving.
+   */
+  async #writeMerged(jobs: readonly MergedJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    if (this.#unsure !== null) return this.#refuse(jobs, LOST);
+    const startMs = this.#clock.now();
+    let commit: MergedCommit;
+    try {
+      commit = mergeJobs(jobs, startMs);
+    } catch (error) {
+      return await this.#writeHalves(jobs, error);
+    }
+    try {
+      await this.#store.commit(commit.batch);
+    } catch (error) {
+      if (!keptNothing(error)) return this.#leaveUnsure(commit.jobs, commit.heads, error);
+      return await this.#writeRest(jobs, error);
+    }
+    this.#onCommit(this.#clock.now() - startMs);
+    moveHeads(commit.heads);
+    for (const job of jobs) this.#tell(() => job.committed());
+  }
+
+  /** The store kept nothing of `jobs`: answers those it has already and tries the others again. */
+  async #writeRest(jobs: readonly MergedJob[], error: unknown): Promise<void> {
+    let rest: readonly MergedJob[];
+    try {
+      rest = await this.#answerDuplicates(jobs);
+    } catch (lookupError) {
+      return this.#refuse(jobs, lookupError);
+    }
+    if (rest.length < jobs.length) await this.#writeMerged(rest);
+    else await this.#writeHalves(jobs, error);
+  }
+
+  async #writeHalves(jobs: readonly MergedJob[], error: unknown): Promise<void> {
+    if (jobs.length === 1) return this.#refuse(jobs, error);
+    const middle = jobs.length >> 1;
+    await this.#writeMerged(jobs.slice(0, middle));
+    await this.#writeMerged(jobs.slice(middle));
+  }
+
+  /** Answers the sends that the store has already; returns the other jobs. */
+  async #answerDuplicates(jobs: readonly MergedJob[]): Promise<readonly MergedJob[]> {
+    const named = jobs.filter((job): job is SendJob =>
+      job.kind === "send" && job.row.clientMessageId !== null
+    );
+    if (named.length === 0) return jobs;
+    const found = await this.#store.findSent(
+      named.map(({ row }) => ({
+        senderMemberId: row.senderMemberId,
+        clientMessageId: row.clientMessageId ?? "",
+      })),
+    );
+    const firsts = new Map(
+      found.map((sent) => [`${sent.senderMemberId} ${sent.clientMessageId}`, sent]),
+    );
+    return jobs.filter((job) => {
+      if (job.kind !== "send") return true;
+      const first = firsts.get(`${job.row.senderMemberId} ${job.row.clientMessageId}`);
+      if (first === undefined) return true;
+      this.#tell(() => {
+        job.duplicate(first);
+        job.dropped();
+      });
+      return false;
+    });
+  }
+
+  async #writeExclusive(job: ExclusiveJob): Promise<void> {
+    let heads: ReadonlyMap<Mesh, string> | null = null;
+    try {
+      await this.#sql.transaction(async (tx) => {
+        const audits = await job.run(tx);
+        heads = await this.#writeAudits(tx, job.mesh, audits);
+      });
+    } catch (error) {
+      if (heads === null || keptNothing(error)) this.#refuse([job], error);
+      else this.#leaveUnsure([job], heads, error);
+      return;
+    }
+    moveHeads(heads ?? new Map());
+    this.#tell(() => job.committed());
+  }
+
+  async #writeAudits(
+    tx: SqlExecutor,
+    mesh: Mesh | null,
+    audits: readonly AuditEntry[],
+  ): Promise<ReadonlyMap<Mesh, string>> {
+    if (audits.length === 0) return new Map();
+    if (mesh === null) throw new Error("an audit row needs its mesh");
+    const chained = chainAudits(audits.map((entry) => ({ mesh, entry })), this.#clock.now());
+    const statement = insertAudits(chained.rows);
+    await tx.query(statement.text, statement.params);
+    return chained.heads;
+  }
+
+  /**
+   * Nobody knows whether the commit took place: the senders hear so, and the next run finds out
+   * first.
+   */
+  #leaveUnsure(
+    jobs: readonly LedgerJob[],
+    heads: ReadonlyMap<Mesh, string>,
+    cause: unknown,
+  ): void {
+    this.#unsure = { jobs, heads };
+    const error = storeError(cause);
+    for (const job of jobs) this.#tell(() => job.failed(error));
+  }
+
+  /** Asks the store whether an unsure commit took place and acts on the answer. */
+  async #findOut({ jobs, heads }: UnsureCommit): Promise<void> {
+    const [chain] = heads;
+    const kept = chain !== undefined && await this.#store.hasAudit(chain[0].id, chain[1]);
+    this.#unsure = null;
+    if (kept) moveHeads(heads);
+    for (const job of jobs) {
+      if (job.kind !== "send") continue;
+      this.#tell(() => kept ? job.committed() : job.dropped());
+    }
+  }
+
+  /**
+   * The store does not even answer questions: whatever waits is refused, and nothing of it is
+   * stored.
+   */
+  #refuseAll(cause: unknown): void {
+    const waiting = [...this.#queue];
+    this.#queue.clear();
+    this.#refuse(waiting, cause);
+  }
+
+  #refuse(jobs: readonly LedgerJob[], cause: unknown): void {
+    const error = storeError(cause);
+    for (const job of jobs) {
+      this.#tell(() => {
+        job.failed(error);
+        if (job.kind === "send") job.dropped();
+      });
+    }
+  }
+
+  /**
+   * A mistake in one job's own functions must not keep the others from hearing of their outcome.
+   */
+  #tell(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+}
+
+function moveHeads(heads: ReadonlyMap<Mesh, string>): void {
+  for (const [mesh, hash] of heads) mesh.auditHead = hash;
+}

@@ -1,0 +1,32 @@
+/**
+ * How failures of the store appear to those who asked for something.
+ */
+import { SqlError } from "../../storage/sql/port.ts";
+import { MeshError } from "../api/errors.ts";
+
+/** Returns the error to answer with for `error`; one that may cross the wire is passed on. */
+export function storeError(error: unknown): MeshError {
+  if (error instanceof MeshError) return error;
+  const kind = error instanceof SqlError ? error.kind : "other";
+  if (kind === "unavailable" || kind === "timeout") {
+    return new MeshError("unavailable", "The broker cannot reach its store; try again shortly", {
+      cause: error,
+      data: { retry_after_ms: 1_000 },
+    });
+  }
+  if (kind === "full") {
+    return new MeshError("storage_full", "The broker's disk is full; its operator must act", {
+      cause: error,
+      data: { retry_after_ms: 10_000 },
+    });
+  }
+  return new MeshError("internal", "The broker failed to store this", { cause: error });
+}
+
+/**
+ * Returns whether the store certainly kept nothing: it refused a value or a constraint. After any
+ * other failure the commit may have taken place although its answer was lost.
+ */
+export function keptNothing(error: unknown): boolean {
+  return error instanceof SqlError && (error.kind === "conflict" || error.kind === "invalid");
+}

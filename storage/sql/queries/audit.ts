@@ -1,0 +1,87 @@
+/**
+ * Queries of the audit log, a hash chain per mesh (reference protocol 9.12). Rows are written only
+ * by the ledger, in the transaction of what they report.
+ */
+import type { SqlExecutor, SqlStatement } from "../port.ts";
+import type { AuditRow } from "./message_store.ts";
+
+/** Returns the statement that appends rows, which must be in the order of their chains. */
+export function insertAudits(rows: readonly AuditRow[]): SqlStatement {
+  return {
+    text: `insert into mesh.audit_log (mesh_id, event_type, actor_member_id, actor_display_name,
+      payload, prev_hash, hash, created_at)
+    select w.mesh_id, w.event_type, w.actor_id, w.actor_name, w.payload::jsonb, w.prev_hash, w.hash,
+      'epoch'::timestamptz + w.at_ms * interval '1 millisecond'
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+      $8::int8[]) with ordinality
+      as w (mesh_id, event_type, actor_id, actor_name, payload, prev_hash, hash, at_ms, place)
+    order by w.place`,
+    params: [
+      rows.map((row) => row.meshId),
+      rows.map((row) => row.eventType),
+      rows.map((row) => row.actorMemberId),
+      rows.map((row) => row.actorDisplayName),
+      rows.map((row) => JSON.stringify(row.payload)),
+      rows.map((row) => row.prevHash),
+      rows.map((row) => row.hash),
+      rows.map((row) => row.createdAtMs),
+    ],
+  };
+}
+
+/** Returns the newest hash of a mesh's chain, null for none. */
+export async function auditHead(sql: SqlExecutor, meshId: string): Promise<string | null> {
+  const [row] = await sql.query<{ hash: string }>(
+    "select hash from mesh.audit_log where mesh_id = $1 order by id desc limit 1",
+    [meshId],
+  );
+  return row?.hash ?? null;
+}
+
+/** Returns whether the chain of a mesh holds a row with this hash. */
+export async function hasAudit(sql: SqlExecutor, meshId: string, hash: string): Promise<boolean> {
+  const rows = await sql.query(
+    "select 1 as found from mesh.audit_log where mesh_id = $1 and hash = $2",
+    [meshId, hash],
+  );
+  return rows.length > 0;
+}
+
+interface StoredAudit {
+  event_type: string;
+  actor_member_id: string | null;
+  actor_display_name: string | null;
+  payload: object;
+  prev_hash: string;
+  hash: string;
+  created_at: Date;
+}
+
+/**
+ * Reads a mesh's chain in order.
+ * @param afterId the row id to go on after, 0 at first.
+ * @returns at most `limit` rows, each with its id.
+ */
+export async function auditRows(
+  sql: SqlExecutor,
+  meshId: string,
+  afterId: number,
+  limit: number,
+): Promise<(AuditRow & { id: number })[]> {
+  const rows = await sql.query<StoredAudit & { id: number }>(
+    `select id, event_type, actor_member_id, actor_display_name, payload, prev_hash, hash, created_at
+    from mesh.audit_log where mesh_id = $1 and id > $2 order by id limit $3`,
+    [meshId, afterId, limit],
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    meshId,
+    eventType: row.event_type,
+    actorMemberId: row.actor_member_id,
+    actorDisplayName: row.actor_display_name,
+    payload: row.payload,
+    prevHash: row.prev_hash,
+    hash: row.hash,
+    createdAtMs: row.created_at.getTime(),
+  }));
+}
