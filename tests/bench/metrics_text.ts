@@ -1,0 +1,59 @@
+/**
+ * Reads the figures of a broker's `/metrics`: the text format of Prometheus.
+ */
+
+/** Values by sample, as it is written: name and labels. */
+export type MetricsText = ReadonlyMap<string, number>;
+
+/** Reads all samples of a page. */
+export function readMetrics(text: string): MetricsText {
+  const samples = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("#")) continue;
+    const end = line.lastIndexOf(" ");
+    samples.set(line.slice(0, end), Number(line.slice(end + 1)));
+  }
+  return samples;
+}
+
+/** By how much a counter grew; labelled ones are added up. */
+export function growth(before: MetricsText, after: MetricsText, name: string): number {
+  const total = (samples: MetricsText) => {
+    let sum = 0;
+    for (const [sample, value] of samples) {
+      if (sample === name || sample.startsWith(`${name}{`)) sum += value;
+    }
+    return sum;
+  };
+  return total(after) - total(before);
+}
+
+/** How late the timers of the broker's event loop ran between two pages. */
+export interface LoopLag {
+  readonly samples: number;
+  /** How many were later than 50 ms. */
+  readonly over50Ms: number;
+  /** The smallest bound of the histogram that all of them keep; null beyond the last one. */
+  readonly withinMs: number | null;
+}
+
+const LAG = "broker_event_loop_lag_seconds";
+
+/** The event loop's lag between two pages of one broker. */
+export function loopLag(before: MetricsText, after: MetricsText): LoopLag {
+  const count = (sample: string) => (after.get(sample) ?? 0) - (before.get(sample) ?? 0);
+  const samples = count(`${LAG}_count`);
+  if (samples === 0) throw new Error(`/metrics shows no ${LAG}`);
+  const bounds: number[] = [];
+  for (const sample of after.keys()) {
+    const bound = new RegExp(`^${LAG}_bucket\\{le="([0-9.e-]+)"\\}$`).exec(sample)?.[1];
+    if (bound !== undefined) bounds.push(Number(bound));
+  }
+  const bucket = (bound: number) => count(`${LAG}_bucket{le="${bound}"}`);
+  const within = bounds.toSorted((a, b) => a - b).find((bound) => bucket(bound) === samples);
+  return {
+    samples,
+    over50Ms: samples - bucket(0.05),
+    withinMs: within === undefined ? null : within * 1000,
+  };
+}
