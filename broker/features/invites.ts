@@ -11,16 +11,16 @@ import {
   revokeInvite,
 } from "../../storage/sql/queries/invites.ts";
 import { MeshError } from "../api/errors.ts";
-import { invites } from "../api/invites.ts";
+import type { invites as contract } from "../api/invites.ts";
 import type { Handlers } from "../api/op.ts";
 import type { Call } from "../core/context.ts";
 import type { Mesh } from "../core/model.ts";
 
 const LONGEST_LIFE_MS = 366 * 86_400_000;
 
-type CreateInput = Parameters<Handlers<typeof invites, Call>["createInvite"]>[1];
+type CreateInput = Parameters<Handlers<typeof contract, Call>["createInvite"]>[1];
 
-export const invitesHandlers: Handlers<typeof invites, Call> = {
+export const invites: Handlers<typeof contract, Call> = {
   async createInvite(call, input) {
     const { broker, connection: { mesh, member } } = call;
     const nowMs = broker.clock.now();

@@ -14,16 +14,16 @@ import {
 } from "../../storage/sql/queries/mesh_keys.ts";
 import { selectMesh } from "../../storage/sql/queries/meshes.ts";
 import { MeshError } from "../api/errors.ts";
-import { meshKeyEvents, meshKeys } from "../api/mesh_keys.ts";
+import { meshKeyEvents, type meshKeys as contract } from "../api/mesh_keys.ts";
 import type { Handlers } from "../api/op.ts";
 import { isSealedKey, isSignedRotation, keptKey } from "../core/admission/sealed_key.ts";
 import type { BrokerContext, Call } from "../core/context.ts";
 import type { Member, Mesh } from "../core/model.ts";
 
-type MeshKeyHandlers = Handlers<typeof meshKeys, Call>;
+type MeshKeyHandlers = Handlers<typeof contract, Call>;
 type RotateInput = Parameters<MeshKeyHandlers["rotateMeshKey"]>[1];
 
-export const meshKeysHandlers: MeshKeyHandlers = {
+export const meshKeys: MeshKeyHandlers = {
   async getMeshKeys({ broker, connection: { mesh, member } }) {
     const readableSinceMs = broker.clock.now() - broker.settings.limits.rotationMs;
     const rows = await listHeldKeys(broker.sql, mesh.id, member.id, readableSinceMs);

@@ -5,7 +5,7 @@
 import type { MeshError } from "../api/errors.ts";
 import { type InviteView, viewInvite } from "../core/admission/invite_view.ts";
 import { statusOf } from "./answer.ts";
-import { Html, html, layout } from "./page_layout.ts";
+import { Html, layout, markup } from "./page_layout.ts";
 import { type HttpCall, route } from "./route.ts";
 import { CLAIM_STATUSES, INVITE_PAGE_RATE } from "./route_rates.ts";
 
@@ -36,10 +36,11 @@ export function errorPage(error: MeshError): Response {
   const [title, advice] = TITLES[error.code] ?? ["Something went wrong", error.message];
   const reference = error.data.reference === undefined
     ? new Html("")
-    : html`<p class="lead">Reference: <code>${error.data.reference}</code></p>`;
+    : markup`<p class="lead">Reference: <code>${error.data.reference}</code></p>`;
   return layout(
     title,
-    html`<h1>${title}</h1>\n<p class="lead">${advice}</p>${reference}`,
+    markup`<h1>${title}</h1>
+<p class="lead">${advice}</p>${reference}`,
     statusOf(error, CLAIM_STATUSES),
   );
 }
@@ -60,38 +61,34 @@ function describe(view: InviteView, nowMs: number): Html {
   const left = view.maxUses - view.usedCount;
   const uses = view.maxUses === 1 ? "One person can join with it" : `${left} of ${view.maxUses}`;
   const expires = new Date(view.expiresAtMs);
-  return html`
-    <dl>
-      <dt>Mesh</dt>
-      <dd>${view.meshName}<small>${view.slug}</small></dd>
-      <dt>Invited by</dt>
-      <dd>${view.inviterName}</dd>
-      <dt>You join as</dt>
-      <dd>${role}<small>${roleMeaning}</small></dd>
-      <dt>Expires</dt>
-      <dd>${inWords(view.expiresAtMs - nowMs)}<small><time datetime="${expires
-        .toISOString()}">${dateText(expires)}</time></small></dd>
-      <dt>Uses left</dt>
-      <dd>${uses}</dd>
-      <dt>Who holds the key</dt>
-      <dd>${custody}<small>${custodyMeaning}</small></dd>
-    </dl>
-  `;
+  const time = markup`<time datetime="${expires.toISOString()}">${dateText(expires)}</time>`;
+  return markup`<dl>
+<dt>Mesh</dt><dd>${view.meshName}<small>${view.slug}</small></dd>
+<dt>Invited by</dt><dd>${view.inviterName}</dd>
+<dt>You join as</dt><dd>${role}<small>${roleMeaning}</small></dd>
+<dt>Expires</dt><dd>${inWords(view.expiresAtMs - nowMs)}<small>${time}</small></dd>
+<dt>Uses left</dt><dd>${uses}</dd>
+<dt>Who holds the key</dt><dd>${custody}<small>${custodyMeaning}</small></dd>
+</dl>`;
 }
 
-function joinSteps(url: string): Html {
-  return html`
-    <h2>Join</h2>
-    <p>On the machine where you want to join, run this with the whole link from your address bar:</p>
-    <pre tabindex="0"><code>claudemesh join '${url}<mark>#…</mark>'</code></pre>
-    <div class="note">
-      <p>Replace <mark>#…</mark> with what stands after <code>#</code> in the link you were sent. That part is the invite's
-    secret. It stays in your browser and never reaches this server, so this page cannot fill it in.</p>
-    </div>
-    <p
-      class="lead">Without it you can still join, but you count as unverified until a member confirms you by hand.
-    Join only if you expected this invite from the person named above.</p>
-  `;
+const UNVERIFIED = {
+  members:
+    "Without it you can still join, but you read no group messages until a member confirms you by hand.",
+  broker: "Without it you can still join, but the others see that nobody has verified you.",
+} as const;
+
+function joinSteps(url: string, custody: InviteView["custody"]): Html {
+  return markup`<h2>Join</h2>
+<p>On the machine where you want to join, run this with the whole link from your address bar:</p>
+<pre tabindex="0"><code>claudemesh join '${url}<mark>#…</mark>'</code></pre>
+<div class="note">
+<p>Replace <mark>#…</mark> with what stands after <code>#</code> in the link you were sent. That part is the invite's
+secret. It stays in your browser and never reaches this server, so this page cannot fill it in.</p>
+</div>
+<p class="lead">${
+    UNVERIFIED[custody]
+  } Join only if you expected this invite from the person named above.</p>`;
 }
 
 async function show(call: HttpCall<unknown>): Promise<Response> {
@@ -100,11 +97,11 @@ async function show(call: HttpCall<unknown>): Promise<Response> {
   const title = `Join ${view.meshName}`;
   return layout(
     title,
-    html`<h1>${title}</h1>
+    markup`<h1>${title}</h1>
 <p class="lead">${view.inviterName} invites you to a mesh: a group of coding sessions that send each other
 end-to-end encrypted messages.</p>
 ${describe(view, broker.clock.now())}
-${joinSteps(`${broker.publicUrl()}/i/${view.code}`)}`,
+${joinSteps(`${broker.publicUrl()}/i/${view.code}`, view.custody)}`,
   );
 }
 

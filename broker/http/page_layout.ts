@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { page } from "./answer.ts";
 
-/** Text that is HTML already; everything else put into `html` is escaped. */
+/** Text that is HTML already; everything else put into `markup` is escaped. */
 export class Html {
   readonly text: string;
 
@@ -23,7 +23,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** A tagged template: its values are escaped unless they are `Html`; arrays of `Html` are joined. */
-export function html(
+export function markup(
   strings: TemplateStringsArray,
   ...values: readonly (string | number | Html | readonly Html[])[]
 ): Html {
@@ -67,10 +67,10 @@ h1 { margin: 0 0 .5rem; font-size: clamp(1.5rem, 5.5vw, 2rem); line-height: 1.2;
 h2 { margin: 2rem 0 .5rem; font-size: 1.0625rem; }
 p { margin: .5rem 0; }
 .lead { color: var(--soft); }
-dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: 0 1.5rem; margin: 1.5rem 0 0;
+dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; margin: 1.5rem 0 0;
   border-top: 1px solid var(--line); }
 dt, dd { margin: 0; padding: .65rem 0; border-bottom: 1px solid var(--line); }
-dt { color: var(--soft); }
+dt { padding-right: 1.5rem; color: var(--soft); }
 dd small { display: block; color: var(--soft); font-size: .875rem; }
 pre { margin: .75rem 0; padding: .9rem 1rem; background: var(--code); border: 1px solid var(--line);
   border-radius: .6rem; white-space: pre-wrap; user-select: all; }
@@ -81,7 +81,7 @@ mark { background: var(--warn-ground); color: var(--warn); border-radius: .25rem
 .note.warn { border-color: var(--warn); background: var(--warn-ground); }
 .note p { margin: .25rem 0; }
 footer { max-width: 38rem; margin: 1rem auto 0; padding: 0 .5rem; color: var(--soft); font-size: .875rem; }
-@media (max-width: 28rem) {
+@media (max-width: 34rem) {
   dl { grid-template-columns: 1fr; }
   dt { padding-bottom: 0; border-bottom: 0; font-size: .875rem; }
   dd { padding-top: 0; }
@@ -98,26 +98,23 @@ const MARK = new Html(
 
 /** A whole page as an answer. `body` stands below the brand line. */
 export function layout(title: string, body: Html, status = 200): Response {
-  const document = html`
-    <!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="robots" content="noindex, nofollow">
-        <title>${title} · claudemesh</title>
-        <style>${new Html(STYLE)}</style>
-      </head>
-      <body>
-        <main>
-    <p class="brand">${MARK}<span>claudemesh</span></p>
-    ${body}
-        </main>
-        <footer>
-          <p>This page runs no script and stores nothing in your browser.</p>
-        </footer>
-      </body>
-    </html>
-  `;
+  const document = markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex, nofollow">
+<title>${title} · claudemesh</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<main>
+<p class="brand">${MARK}<span>claudemesh</span></p>
+${body}
+</main>
+<footer><p>This page runs no script and stores nothing in your browser.</p></footer>
+</body>
+</html>
+`;
   return page(document.text, STYLE_HASH, status);
 }
