@@ -19,7 +19,10 @@ const CONNECT_TIMEOUT_SECONDS = 10;
 /** Between two attempts to connect, after `attempts` that failed. */
 const RETRY_MIN_SECONDS = 0.05;
 const RETRY_MAX_SECONDS = 1;
-const CLOSE_TIMEOUT_SECONDS = 5;
+/** How long closing waits for statements under way, */
+const DRAIN_TIMEOUT_MS = 5_000;
+/** and then for the sockets: postgres.js never ends a connection that was lost in a statement. */
+const CLOSE_TIMEOUT_SECONDS = 0.5;
 
 /**
  * Settings of every connection; a parameter of the same name in the URL wins. Values are read as
@@ -95,6 +98,7 @@ export class PostgresSql implements Sql {
   readonly driver = "postgres";
   readonly durability: string;
   readonly #pool: Pool;
+  readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
   constructor(pool: Pool, durability: string) {
@@ -104,7 +108,7 @@ export class PostgresSql implements Sql {
 
   async query<R extends object = Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
     const statement = params === undefined ? { text } : { text, params };
-    return await mapped(() => rowsOf<R>(this.#pool, statement));
+    return await this.#run(() => rowsOf<R>(this.#pool, statement));
   }
 
   /**
@@ -114,8 +118,8 @@ export class PostgresSql implements Sql {
   async batch(statements: readonly SqlStatement[]): Promise<Row[][]> {
     const [only] = statements;
     if (only === undefined) return [];
-    if (statements.length === 1) return [await mapped(() => rowsOf<Row>(this.#pool, only))];
-    return await mapped(() =>
+    if (statements.length === 1) return [await this.#run(() => rowsOf<Row>(this.#pool, only))];
+    return await this.#run(() =>
       this.#pool.begin((tx) =>
         Promise.all(statements.map((statement) => rowsOf<Row>(tx, statement)))
       )
@@ -125,16 +129,18 @@ export class PostgresSql implements Sql {
   async transaction<T>(run: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     const outcome: { value?: T; thrown?: unknown } = {};
     try {
-      await this.#pool.begin(async (tx) => {
-        try {
-          outcome.value = await run(new PostgresTransaction(tx));
-        } catch (error) {
-          outcome.thrown = error;
-          throw error;
-        }
-      });
+      await this.#run(() =>
+        this.#pool.begin(async (tx) => {
+          try {
+            outcome.value = await run(new PostgresTransaction(tx));
+          } catch (error) {
+            outcome.thrown = error;
+            throw error;
+          }
+        })
+      );
     } catch (error) {
-      throw error === outcome.thrown ? error : failureOf(error);
+      throw outcome.thrown ?? error;
     }
     return outcome.value as T;
   }
@@ -143,7 +149,7 @@ export class PostgresSql implements Sql {
     channel: string,
     onNotify: (payload: string) => void,
   ): Promise<() => Promise<void>> {
-    const { unlisten } = await mapped(() => this.#pool.listen(channel, onNotify));
+    const { unlisten } = await this.#run(() => this.#pool.listen(channel, onNotify));
     return async () => {
       await mapped(unlisten);
     };
@@ -154,8 +160,27 @@ export class PostgresSql implements Sql {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#pool.end({ timeout: CLOSE_TIMEOUT_SECONDS });
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, DRAIN_TIMEOUT_MS);
+    await Promise.race([late, Promise.allSettled(this.#underWay)]);
+    clearTimeout(timer);
+    await this.#pool.end({ timeout: CLOSE_TIMEOUT_SECONDS });
+  }
+
+  async #run<T>(start: () => Promise<T>): Promise<T> {
+    if (this.#closing !== null) throw new SqlError("unavailable", "the database is closed");
+    const answer = mapped(start);
+    this.#underWay.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#underWay.delete(answer);
+    }
   }
 }
 

@@ -117,7 +117,7 @@ async function onTestServer(statement: string): Promise<void> {
  * A migrated PGlite as a tar. The first test file that needs it makes it (several seconds) and
  * leaves it in the temporary folder for all others, also of later runs with the same migrations.
  */
-async function pgliteTemplate(): Promise<Uint8Array<ArrayBuffer>> {
+export async function pgliteTemplate(): Promise<Uint8Array<ArrayBuffer>> {
   const key = createHash("sha256")
     .update(JSON.stringify([MIGRATIONS, config.imports["@electric-sql/pglite"]]))
     .digest("hex");
