@@ -69,7 +69,8 @@ export async function auditRows(
   limit: number,
 ): Promise<(AuditRow & { id: number })[]> {
   const rows = await sql.query<StoredAudit & { id: number }>(
-    `select id, event_type, actor_member_id, actor_display_name, payload, prev_hash, hash, created_at
+    `select id, event_type, actor_member_id, actor_display_name, payload, prev_hash, hash,
+      created_at
     from mesh.audit_log where mesh_id = $1 and id > $2 order by id limit $3`,
     [meshId, afterId, limit],
   );

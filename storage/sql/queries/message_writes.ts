@@ -51,7 +51,8 @@ export function writeCursors(rows: readonly CursorRow[]): SqlStatement {
   return {
     text: `insert into mesh.delivery (mesh_id, member_number, closed_through, open_below)
     select w.mesh_id, w.number, w.through, w.below::int8[]
-    from unnest($1::text[], $2::int4[], $3::int8[], $4::text[]) as w (mesh_id, number, through, below)
+    from unnest($1::text[], $2::int4[], $3::int8[], $4::text[])
+      as w (mesh_id, number, through, below)
     on conflict (member_number) do update
     set closed_through = excluded.closed_through, open_below = excluded.open_below`,
     params: [
