@@ -1,11 +1,16 @@
 /**
- * The program as processes, for tests that must see what a user sees: a broker on a free port with a folder of its own.
+ * The program as processes, for tests that must see what a user sees: any role or verb, and a broker on a free port with
+ * a folder of its own.
  */
 import { createServer } from "node:net";
 import { selfCommand } from "../../agent/home/self_command.ts";
+import { until } from "./until.ts";
 
-const READY_TIMEOUT_MS = 30_000;
-const POLL_MS = 25;
+const READY_LIMIT_MS = 30_000;
+const LOG_CHARS = 8_000;
+const DECODER = new TextDecoder();
+/** What a child gets of this process's environment; nothing of a developer's own settings. */
+const PASSED_ON = ["PATH", "TMPDIR", "LANG", "SSL_CERT_FILE", "DENO_TLS_CA_STORE", "DENO_CERT"];
 
 /** Finds a TCP port of the loopback interface that is free now. */
 export async function freePort(): Promise<number> {
@@ -19,73 +24,204 @@ export async function freePort(): Promise<number> {
   });
 }
 
+let cacheFolder: Promise<string> | null = null;
+
+/** Where this Deno keeps modules: a child with another HOME would download them all again. */
+async function denoDir(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return String(JSON.parse(DECODER.decode(stdout)).denoDir);
+}
+
+/**
+ * A clean environment in which the program finds its modules.
+ * @param home the folder that HOME names.
+ */
+export async function homeEnvironment(home: string): Promise<Record<string, string>> {
+  const environment: Record<string, string> = {
+    HOME: home,
+    DENO_DIR: await (cacheFolder ??= denoDir()),
+    DENO_NO_UPDATE_CHECK: "1",
+    NO_COLOR: "1",
+  };
+  for (const name of PASSED_ON) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+export interface ProgramOutput {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs any command to its end. `environment` is all it gets; `stdin` is nothing by default. */
+export async function runCommand(
+  command: readonly [string, ...string[]],
+  environment: Readonly<Record<string, string>>,
+  options: { cwd?: string; stdin?: string; timeoutMs?: number } = {},
+): Promise<ProgramOutput> {
+  const [program, ...args] = command;
+  const child = new Deno.Command(program, {
+    args,
+    env: environment,
+    clearEnv: true,
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  }).spawn();
+  const timer = options.timeoutMs === undefined
+    ? undefined
+    : setTimeout(() => kill(child, "SIGKILL"), options.timeoutMs);
+  if (options.stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(options.stdin));
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  return { code, stdout: DECODER.decode(stdout), stderr: DECODER.decode(stderr) };
+}
+
+/** A long-running role as a process. */
+export class ProgramProcess {
+  readonly pid: number;
+  /** Settles with the exit code once the process has ended and its output is read. */
+  readonly ended: Promise<number>;
+  readonly #child: Deno.ChildProcess;
+  #running = true;
+  #log = "";
+
+  /** Starts the program with `words`; `environment` is all it gets. */
+  constructor(words: readonly string[], environment: Readonly<Record<string, string>>) {
+    const [program, ...args] = selfCommand(words);
+    this.#child = new Deno.Command(program, {
+      args,
+      env: environment,
+      clearEnv: true,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    this.pid = this.#child.pid;
+    this.ended = this.#watch();
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** The end of what it wrote to standard error. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Sends a signal and waits for the end. @returns the exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    if (this.#running) kill(this.#child, signal);
+    return await this.ended;
+  }
+
+  async #watch(): Promise<number> {
+    const reading = (async () => {
+      for await (const chunk of this.#child.stderr) {
+        this.#log = (this.#log + DECODER.decode(chunk)).slice(-LOG_CHARS);
+      }
+    })();
+    const { code } = await this.#child.status;
+    this.#running = false;
+    await reading;
+    return code;
+  }
+}
+
+/** Sends a signal to a child that may have ended meanwhile. */
+function kill(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
 export interface ProgramBroker {
   readonly url: string;
   readonly port: number;
   readonly dataDir: string;
   readonly pid: number;
-  /** Sends a signal and waits for the end. @returns the exit code. */
-  stop(signal?: Deno.Signal): Promise<number>;
-  /** Starts it again on the same port and data. */
+  /** The end of what the running or last process wrote. */
+  readonly log: string;
+  /** Starts it on the same port and data without waiting. */
+  launch(): void;
+  /** Waits until it answers that it is ready. @throws {Error} with its log when it ended instead. */
+  untilReady(): Promise<void>;
+  /** Starts it again on the same port and data, and waits until it is ready. */
   start(): Promise<void>;
+  /** Sends a signal and waits for the end. @returns the exit code; 0 when it did not run. */
+  stop(signal?: Deno.Signal): Promise<number>;
   /** Stops it and removes its data. */
   close(): Promise<void>;
 }
 
-/** Starts `claudemesh serve` and waits until it is ready. `databaseUrl` picks PostgreSQL. */
+export interface ProgramBrokerOptions {
+  /** PostgreSQL's URL; the embedded store without it. */
+  readonly databaseUrl?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** A folder that exists and stays; without it one is made and removed at the end. */
+  readonly dataDir?: string;
+}
+
+/** Starts `claudemesh serve` on a free port and waits until it is ready. */
 export async function startProgramBroker(
-  options: { databaseUrl?: string; environment?: Record<string, string> } = {},
+  options: ProgramBrokerOptions = {},
 ): Promise<ProgramBroker> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const dataDir = await Deno.makeTempDir({ prefix: "claudemesh-broker-" });
-  let process: Deno.ChildProcess | null = null;
-  let log: Promise<string> = Promise.resolve("");
+  const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "claudemesh-broker-" });
+  const environment = {
+    ...await homeEnvironment(dataDir),
+    ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+    BROKER_PUBLIC_URL: url,
+    ...options.environment,
+  };
+  let process: ProgramProcess | null = null;
 
-  async function start(): Promise<void> {
-    const [program, ...args] = selfCommand([
-      "serve",
-      "--port",
-      String(port),
-      "--data-dir",
-      dataDir,
-    ]);
-    const env = {
-      DATABASE_URL: options.databaseUrl ?? "",
-      BROKER_PUBLIC_URL: url,
-      ...options.environment,
-    };
-    process = new Deno.Command(program, {
-      args,
-      env,
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    })
-      .spawn();
-    log = tail(process.stderr);
-    const started = process;
-    let ended = false;
-    void started.status.then(() => ended = true);
-    const deadlineMs = Date.now() + READY_TIMEOUT_MS;
-    while (!await isReady(url)) {
-      if (ended) throw new Error(`the broker ended: ${(await log).slice(-2000)}`);
-      if (Date.now() > deadlineMs) throw new Error("the broker was not ready in 30 s");
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+  function launch(): void {
+    if (process?.running) throw new Error("the broker runs already");
+    const words = ["serve", "--port", String(port), "--data-dir", dataDir];
+    process = new ProgramProcess(words, environment);
+  }
+
+  async function untilReady(): Promise<void> {
+    await until("the broker is ready", READY_LIMIT_MS, async () => {
+      if (!process!.running) throw new Error(`the broker ended: ${process!.log.slice(-2000)}`);
+      return await isReady(url);
+    }, () => process!.log.slice(-2000));
   }
 
   async function stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    const running = process;
-    process = null;
-    if (running === null) return 0;
-    running.kill(signal);
-    const { code } = await running.status;
-    await log;
-    return code;
+    return await process?.stop(signal) ?? 0;
   }
 
-  await start();
+  async function start(): Promise<void> {
+    launch();
+    await untilReady();
+  }
+
+  async function close(): Promise<void> {
+    await stop();
+    if (options.dataDir === undefined) await Deno.remove(dataDir, { recursive: true });
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await stop("SIGKILL");
+    if (options.dataDir === undefined) await Deno.remove(dataDir, { recursive: true });
+    throw error;
+  }
   return {
     url,
     port,
@@ -93,12 +229,14 @@ export async function startProgramBroker(
     get pid() {
       return process!.pid;
     },
+    get log() {
+      return process!.log;
+    },
+    launch,
+    untilReady,
     start,
     stop,
-    async close() {
-      await stop();
-      await Deno.remove(dataDir, { recursive: true });
-    },
+    close,
   };
 }
 
@@ -111,11 +249,4 @@ async function isReady(url: string): Promise<boolean> {
     // Nobody listens yet.
     return false;
   }
-}
-
-async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const chunk of stream) text = (text + decoder.decode(chunk)).slice(-8000);
-  return text;
 }
