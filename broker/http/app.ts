@@ -125,5 +125,8 @@ function publicError(broker: BrokerContext, route: Route, cause: unknown): MeshE
     error: String(error.cause ?? error),
     stack: cause instanceof Error ? cause.stack : undefined,
   });
-  return new MeshError(error.code, error.message, { data: { ...error.data, reference } });
+  const message = error.code === "internal"
+    ? `a bug in the broker; its log has it as ${reference}`
+    : error.message;
+  return new MeshError(error.code, message, { data: { ...error.data, reference } });
 }
