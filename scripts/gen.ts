@@ -8,13 +8,15 @@ import { hello, helloAck, sessionHello } from "../broker/api/hello.ts";
 import { LIMITS } from "../broker/api/limits.ts";
 import { COMMON_FAILS, type Op } from "../broker/api/op.ts";
 import { REVISIONS } from "../broker/api/revisions.ts";
+import { derivedVerbs, writtenVerbs } from "../agent/verbs/catalog.ts";
 import { PROJECT_ROOT } from "./project_files.ts";
 import { protocolPage } from "./protocol_page.ts";
+import { verbsPage } from "./verbs_page.ts";
 
 /** A page and how to make it; `make` returns unformatted Markdown. */
 interface Page {
   readonly path: string;
-  readonly make: () => string;
+  readonly make: () => string | Promise<string>;
 }
 
 function protocol(): string {
@@ -33,6 +35,10 @@ function protocol(): string {
 
 const PAGES: readonly Page[] = [
   { path: "docs/PROTOCOL.md", make: protocol },
+  {
+    path: "docs/VERBS.md",
+    make: async () => verbsPage([...writtenVerbs, ...await derivedVerbs()]),
+  },
 ];
 
 /** `markdown` as `deno fmt` with the project's settings leaves it. Throws when the formatter fails. */
@@ -62,7 +68,7 @@ async function textOf(path: string): Promise<string | undefined> {
 
 /** Brings one page up to date, or only says whether it is. Returns true when it was up to date. */
 async function bring(page: Page, check: boolean): Promise<boolean> {
-  const wanted = await formatted(page.make());
+  const wanted = await formatted(await page.make());
   const path = PROJECT_ROOT + page.path;
   const same = await textOf(path) === wanted;
   if (same || check) {

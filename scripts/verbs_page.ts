@@ -6,27 +6,25 @@ export interface VerbEntry {
   /** `groups join`. */
   readonly path: string;
   readonly summary: string;
-  readonly positionals: readonly {
+  readonly args: readonly {
     readonly name: string;
     readonly required: boolean;
-    readonly description: string;
+    readonly summary: string;
   }[];
-  readonly flags: readonly { readonly usage: string; readonly description: string }[];
+  readonly flags: readonly { readonly syntax: string; readonly summary: string }[];
   readonly examples: readonly string[];
 }
 
 function usage(verb: VerbEntry): string {
-  const positionals = verb.positionals.map((each) =>
-    each.required ? `<${each.name}>` : `[${each.name}]`
-  );
+  const positionals = verb.args.map((each) => each.required ? `<${each.name}>` : `[${each.name}]`);
   const flags = verb.flags.length === 0 ? [] : ["[flags]"];
   return ["claudemesh", verb.path, ...positionals, ...flags].join(" ");
 }
 
 function verbBlocks(verb: VerbEntry): string[] {
   const rows = [
-    ...verb.positionals.map((each) => [code(`<${each.name}>`), each.description]),
-    ...verb.flags.map((each) => [code(each.usage), each.description]),
+    ...verb.args.map((each) => [code(`<${each.name}>`), each.summary]),
+    ...verb.flags.map((each) => [code(each.syntax), each.summary]),
   ];
   return [
     `## ${code(verb.path)}`,

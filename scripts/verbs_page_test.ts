@@ -6,11 +6,11 @@ Deno.test("verbsPage() shows usage, arguments and examples", () => {
   const text = verbsPage([{
     path: "groups join",
     summary: "Join a group.",
-    positionals: [
-      { name: "name", required: true, description: "Group." },
-      { name: "mesh", required: false, description: "Mesh." },
+    args: [
+      { name: "name", required: true, summary: "Group." },
+      { name: "mesh", required: false, summary: "Mesh." },
     ],
-    flags: [{ usage: "--role <text>", description: "Role in it." }],
+    flags: [{ syntax: "--role <text>", summary: "Role in it." }],
     examples: ["claudemesh groups join frontend"],
   }]);
   assert.ok(text.includes("## `groups join`"));
