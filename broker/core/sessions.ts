@@ -172,6 +172,12 @@ export class Sessions {
     this.#parts.store.changed(session);
   }
 
+  /** The session was hidden or shows itself again: the others are told. */
+  visibilityChanged(session: Session): void {
+    this.#parts.store.changed(session);
+    this.#parts.news.visibility(session);
+  }
+
   /** From now on a lost connection leaves its session as it is, to be leased by the next start. */
   close(): void {
     this.#closed = true;

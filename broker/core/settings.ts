@@ -19,8 +19,6 @@ export interface Settings {
   readonly publicUrl: string | null;
   /** PostgreSQL's connection string; null: the embedded store in `dataDir`. */
   readonly databaseUrl: string | null;
-  /** False: commits are acknowledged before they are on disk, which `/health` and the start-up lines say. */
-  readonly durable: boolean;
   /** The operator's token when it was configured; null: the file in `dataDir`. */
   readonly operatorToken: string | null;
   /** The key for secrets at rest when it was configured (64 hex characters); null: the file in `dataDir`. */

@@ -8,7 +8,7 @@ import { type MemberRow, selectMembers } from "../../../storage/sql/queries/memb
 import { insertMember, type NewMember } from "../../../storage/sql/queries/mesh_creation.ts";
 import {
   deleteHeldKeys,
-  deleteKeyRequests,
+  deleteKeyRequest,
   insertSealedKeys,
   putKeyRequest,
 } from "../../../storage/sql/queries/mesh_keys.ts";
@@ -132,7 +132,7 @@ function newMember(
   };
 }
 
-/** Gives the key where the broker holds it, else lets the member wait; what it held before it left is dropped. */
+/** Keeps what the member showed, and gives the key where the broker holds it; what it held before it left is dropped. */
 async function provideKey(
   broker: BrokerContext,
   tx: SqlExecutor,
@@ -142,19 +142,17 @@ async function provideKey(
   memberId: string,
 ): Promise<string | null> {
   await deleteHeldKeys(tx, mesh.id, memberId);
-  await deleteKeyRequests(tx, mesh.id, [memberId]);
+  await deleteKeyRequest(tx, mesh.id, memberId);
   const nowMs = broker.clock.now();
-  if (mesh.custody === "members") {
-    await putKeyRequest(tx, {
-      meshId: mesh.id,
-      memberId,
-      inviteId: invite.id,
-      claimText: joiner.claimText,
-      claimMac: joiner.claimMac,
-      requestedAtMs: nowMs,
-    });
-    return null;
-  }
+  await putKeyRequest(tx, {
+    meshId: mesh.id,
+    memberId,
+    inviteId: invite.id,
+    claimText: joiner.claimText,
+    claimMac: joiner.claimMac,
+    requestedAtMs: nowMs,
+  });
+  if (mesh.custody === "members") return null;
   const sealedKey = await sealKeptKey(broker, tx, mesh, joiner.pubkey);
   await insertSealedKeys(tx, {
     meshId: mesh.id,
@@ -212,7 +210,6 @@ async function sealAgain(broker: BrokerContext, member: Member): Promise<string>
       handoverBy: null,
       createdAtMs: broker.clock.now(),
     });
-    await deleteKeyRequests(tx, mesh.id, [id]);
     const payload = { memberId: id, epoch: mesh.epoch };
     return { result: sealedKey, audits: [{ event: "mesh_key_sealed", actor: member, payload }] };
   });

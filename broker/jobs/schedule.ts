@@ -1,0 +1,40 @@
+/**
+ * What runs on a clock, each in its own rhythm. A run that fails is logged and tried again at its next time.
+ */
+import { type CancelTimer, every } from "../core/clock.ts";
+import type { ConnectionTable } from "../core/connection_table.ts";
+import type { BrokerContext } from "../core/context.ts";
+import { forgetOldSessions } from "./retention.ts";
+import { rotationDue } from "./rotation_due.ts";
+import { watchStore } from "./store_health.ts";
+
+const QUARTER_MINUTE_MS = 15_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+/** Starts all jobs of a broker; returns what stops them. */
+export function startJobs(broker: BrokerContext, table: ConnectionTable): CancelTimer {
+  const { clock, log } = broker;
+  const running = new Set<string>();
+  function regularly(periodMs: number, name: string, run: () => Promise<unknown>): CancelTimer {
+    return every(clock, periodMs, () => {
+      // A run that takes longer than its period, for example on a store that hangs, is not doubled.
+      if (running.has(name)) return;
+      running.add(name);
+      run()
+        .catch((error) => log.warn("a job failed", { job: name, error: String(error) }))
+        .finally(() => running.delete(name));
+    });
+  }
+  const stops = [
+    every(clock, QUARTER_MINUTE_MS, () => broker.status.sweep()),
+    every(clock, QUARTER_MINUTE_MS, () => table.sweep()),
+    regularly(MINUTE_MS, "delivery", () => broker.delivery.sweep()),
+    regularly(HOUR_MS, "retention", () => forgetOldSessions(broker)),
+    regularly(HOUR_MS, "rotation", () => rotationDue(broker)),
+    watchStore(broker),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
