@@ -5,7 +5,7 @@
 import {
   advanceEpoch,
   clearKicked,
-  deleteKeyRequests,
+  forgetClaimMacs,
   insertEpoch,
   insertSealedKeys,
   listHeldKeys,
@@ -61,8 +61,8 @@ export const meshKeys: MeshKeyHandlers = {
         handoverBy: null,
         createdAtMs: nowMs,
       });
-      await deleteKeyRequests(tx, mesh.id, [...given.keys()]);
-      await requestForLeftOut(tx, mesh.id, leftOut.map((each) => each.id), nowMs);
+      await requestForLeftOut(tx, mesh.id, idsOf(leftOut), nowMs);
+      await forgetClaimMacs(tx, mesh.id, idsOf([...mesh.membersById.values()].filter(isShownOut)));
       const payload = { epoch: input.epoch, members: given.size, leftOut: leftOut.length };
       return { result: null, audits: [{ event: "mesh_key_rotated", actor: member, payload }] };
     }).catch(async (cause) => {
@@ -100,7 +100,6 @@ export const meshKeys: MeshKeyHandlers = {
         handoverBy: member.pubkey,
         createdAtMs: broker.clock.now(),
       });
-      await deleteKeyRequests(tx, mesh.id, [joiner.id]);
       await clearKicked(tx, mesh.id, joiner.id);
       const payload = { memberId: joiner.id, epoch: input.epoch, proven: input.mac !== null };
       return { result: null, audits: [{ event: "mesh_key_handed_over", actor: member, payload }] };
@@ -121,6 +120,14 @@ class LostRace extends MeshError {
 
 function isActive(member: Member): boolean {
   return member.leftAtMs === null && member.revokedAtMs === null;
+}
+
+function isShownOut(member: Member): boolean {
+  return member.kickedAtMs !== null || member.revokedAtMs !== null;
+}
+
+function idsOf(members: readonly Member[]): string[] {
+  return members.map((member) => member.id);
 }
 
 function activeMembers(mesh: Mesh): Member[] {

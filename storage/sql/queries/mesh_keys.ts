@@ -214,7 +214,7 @@ export async function putKeyRequest(
   );
 }
 
-/** Lets members wait that had the key before and were left out of a rotation: a person decides about them. */
+/** Lets members wait that were left out of a rotation; what they showed when they joined still counts. */
 export async function requestForLeftOut(
   executor: SqlExecutor,
   meshId: string,
@@ -229,19 +229,34 @@ export async function requestForLeftOut(
   );
 }
 
-/** Ends the wait of members that have the key now, or that are gone. */
-export async function deleteKeyRequests(
+/** Lets what members showed when they joined count no more: they were shown out, a person decides about them. */
+export async function forgetClaimMacs(
   executor: SqlExecutor,
   meshId: string,
   memberIds: readonly string[],
 ): Promise<void> {
   await executor.query(
-    "delete from mesh.key_request where mesh_id = $1 and member_id = any($2::text[])",
+    "update mesh.key_request set claim_mac = null where mesh_id = $1 and member_id = any($2::text[])",
     [meshId, memberIds],
   );
 }
 
-/** The active members of a mesh that wait for the key, longest waiting first. */
+/** Forgets what a member showed when it joined: it left, and shows something else when it comes back. */
+export async function deleteKeyRequest(
+  executor: SqlExecutor,
+  meshId: string,
+  memberId: string,
+): Promise<void> {
+  await executor.query("delete from mesh.key_request where mesh_id = $1 and member_id = $2", [
+    meshId,
+    memberId,
+  ]);
+}
+
+/**
+ * The active members of a mesh without a copy of the current epoch's key, longest waiting first. A row stays when its
+ * member has been given the key: should a rotation leave it out, any agent can judge its claim again.
+ */
 export async function listKeyRequests(
   executor: SqlExecutor,
   meshId: string,
@@ -255,8 +270,11 @@ export async function listKeyRequests(
             request.requested_at as "requestedAt"
        from mesh.key_request as request
        join mesh.member on member.id = request.member_id
+       join mesh.mesh on mesh.id = request.mesh_id
        left join mesh.invite on invite.id = request.invite_id
       where request.mesh_id = $1 and member.left_at is null and member.revoked_at is null
+        and not exists (select from mesh.mesh_key as held
+          where held.member_id = request.member_id and held.epoch = mesh.epoch)
       order by request.requested_at, request.member_id`,
     [meshId],
   );
