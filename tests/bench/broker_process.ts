@@ -3,7 +3,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Child, PROJECT_ROOT } from "./child.ts";
-import { freePort } from "./free_port.ts";
+import { freePort } from "../support/program.ts";
 import { type MetricsText, readMetrics } from "./metrics_text.ts";
 
 /** The benchmark's members send far more than people do. Queues, frames and buffers keep their defaults. */
@@ -39,11 +39,11 @@ export class BrokerProcess {
 
   /** Starts a broker and waits until it is ready. */
   static async start(options: BrokerOptions): Promise<BrokerProcess> {
-    const port = freePort();
+    const port = await freePort();
     const startedAt = performance.now();
     const child = new Child({
-      program: Deno.execPath(),
-      args: [
+      command: [
+        Deno.execPath(),
         "run",
         "-A",
         "--no-prompt",

@@ -4,8 +4,7 @@
 import { TextLineStream } from "./text_line_stream.ts";
 
 export interface ChildOptions {
-  readonly program: string;
-  readonly args: readonly string[];
+  readonly command: readonly [string, ...string[]];
   /** All of its environment, besides what a Deno program needs to find its cache. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -26,8 +25,9 @@ export class Child {
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
 
   constructor(options: ChildOptions) {
-    this.#process = new Deno.Command(options.program, {
-      args: [...options.args],
+    const [program, ...args] = options.command;
+    this.#process = new Deno.Command(program, {
+      args,
       cwd: options.cwd ?? PROJECT_ROOT,
       clearEnv: true,
       env: { ...inheritedEnv(), ...options.env },

@@ -15,8 +15,7 @@ class LoadProcess<Order extends LoadOrder> {
 
   static async start<Order extends LoadOrder>(order: Order): Promise<LoadProcess<Order>> {
     const child = new Child({
-      program: Deno.execPath(),
-      args: ["run", "-A", "--no-prompt", "tests/bench/load/main.ts"],
+      command: [Deno.execPath(), "run", "-A", "--no-prompt", "tests/bench/load/main.ts"],
     });
     const process = new LoadProcess<Order>(child);
     await child.write(JSON.stringify(order));

@@ -9,12 +9,15 @@ import {
   StorageType,
 } from "@nats-io/jetstream";
 import { Child } from "./child.ts";
-import { freePort } from "./free_port.ts";
-import { STREAM } from "./load/nats_consume.ts";
+import { freePort } from "../support/program.ts";
+import { messageName } from "./load/arrivals.ts";
+import { namedPayload, STREAM } from "./load/nats_consume.ts";
+import { QUEUE_RUN } from "./load/queue.ts";
 
 /** Debian keeps it where root's path has it. */
 const PROGRAMS = ["nats-server", "/usr/sbin/nats-server"];
 const READY_LIMIT_MS = 10_000;
+const PUBLISHED_AT_ONCE = 100;
 
 /** Name and version of the installed server; null where there is none. */
 export async function natsVersion(): Promise<{ program: string; version: string } | null> {
@@ -44,10 +47,18 @@ export class NatsProcess {
   /** Starts the server and makes the benchmark's stream: subjects `bench.>`, storage in files, everything else default. */
   static async start(program: string): Promise<NatsProcess> {
     const folder = await Deno.makeTempDir({ prefix: "claudemesh-bench-nats-" });
-    const port = freePort();
+    const port = await freePort();
     const child = new Child({
-      program,
-      args: ["--jetstream", "--store_dir", folder, "--addr", "127.0.0.1", "--port", String(port)],
+      command: [
+        program,
+        "--jetstream",
+        "--store_dir",
+        folder,
+        "--addr",
+        "127.0.0.1",
+        "--port",
+        String(port),
+      ],
       stderr: "null",
     });
     child.drain();
@@ -76,15 +87,19 @@ export class NatsProcess {
     });
   }
 
-  /** Messages that consumers have not acknowledged, added up. */
-  async unacknowledged(): Promise<number> {
-    let open = 0;
+  /** Puts a run of messages into the stream, for a consumer that is away. */
+  async publish(subject: string, messages: number): Promise<void> {
     await this.#manage(async (manager) => {
-      for await (const info of manager.consumers.list(STREAM)) {
-        open += info.num_ack_pending + info.num_pending;
+      const stream = manager.jetstream();
+      for (let index = 0; index < messages; index += PUBLISHED_AT_ONCE) {
+        const count = Math.min(PUBLISHED_AT_ONCE, messages - index);
+        await Promise.all(Array.from({ length: count }, (_, offset) => {
+          const last = index + offset === messages - 1;
+          const name = messageName(QUEUE_RUN, index + offset, last);
+          return stream.publish(subject, namedPayload(name));
+        }));
       }
     });
-    return open;
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,100 @@
+/**
+ * `deno task bench`: measures the program against its targets and against NATS in the same run.
+ *
+ *     --only a,b      only these figures (direct, latency, fan_out, crowd, drain, start_up, memory)
+ *     --quick         fewer repetitions: a minute and a half instead of five
+ *     --json FILE     also writes the results as JSON
+ *     --write         also writes docs/BENCHMARKS.md
+ *     --profile DIR   brokers write processor profiles into this folder; the rates are lower then
+ *
+ * Exits 1 when a target is missed, 2 when a figure could not be measured.
+ */
+import { parseArgs } from "node:util";
+import { type BenchRun, openRun } from "./bench_run.ts";
+import { PROJECT_ROOT } from "./child.ts";
+import type { FigureResult } from "./figure.ts";
+import { measureCrowd } from "./figures/crowd.ts";
+import { measureDirect } from "./figures/direct.ts";
+import { measureDrain } from "./figures/drain.ts";
+import { measureFanOut } from "./figures/fan_out.ts";
+import { measureLatency } from "./figures/latency.ts";
+import { measureMemory } from "./figures/memory.ts";
+import { measureStartUp } from "./figures/start_up.ts";
+import { describeMachine, loadOfOthers } from "./machine.ts";
+import { figureText, type MeasuredFigure, type Report, reportPage, verdicts } from "./report.ts";
+
+const FIGURES: ReadonlyMap<string, (run: BenchRun) => Promise<FigureResult>> = new Map([
+  ["direct", measureDirect],
+  ["latency", measureLatency],
+  ["fan_out", measureFanOut],
+  ["crowd", measureCrowd],
+  ["drain", measureDrain],
+  ["start_up", measureStartUp],
+  ["memory", measureMemory],
+]);
+
+function readFlags() {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      only: { type: "string" },
+      quick: { type: "boolean", default: false },
+      json: { type: "string" },
+      write: { type: "boolean", default: false },
+      profile: { type: "string" },
+    },
+  });
+  const names = values.only?.split(",") ?? [...FIGURES.keys()];
+  const unknown = names.filter((name) => !FIGURES.has(name));
+  if (unknown.length > 0) {
+    throw new RangeError(`no figure ${unknown.join(", ")}; there are ${[...FIGURES.keys()]}`);
+  }
+  if (values.write && names.length < FIGURES.size) {
+    throw new RangeError("--write needs every figure: leave --only out");
+  }
+  return { ...values, names };
+}
+
+async function measureAll(
+  run: BenchRun,
+  names: readonly string[],
+): Promise<{ figures: MeasuredFigure[]; failed: string[] }> {
+  const figures: MeasuredFigure[] = [];
+  const failed: string[] = [];
+  for (const name of names) {
+    const measure = FIGURES.get(name);
+    if (measure === undefined) continue;
+    try {
+      const others = await loadOfOthers();
+      const figure = { result: await measure(run), loadOfOthers: others };
+      figures.push(figure);
+      console.log(`${figureText(figure)}\n`);
+    } catch (error) {
+      failed.push(name);
+      console.error(`[${name}] could not be measured:`, error, "\n");
+    }
+  }
+  return { figures, failed };
+}
+
+const flags = readFlags();
+if (flags.profile !== undefined) await Deno.mkdir(flags.profile, { recursive: true });
+const run = await openRun({ quick: flags.quick, profileDir: flags.profile ?? null });
+const { figures, failed } = await measureAll(run, flags.names).finally(() => run.end());
+const report: Report = {
+  machine: describeMachine(),
+  nats: run.nats?.version ?? null,
+  quick: flags.quick,
+  date: new Date().toISOString().slice(0, 10),
+  figures,
+};
+const { met, missed, unknown } = verdicts(report);
+console.log(`${met} targets met, ${missed} missed, ${unknown} not measured`);
+if (failed.length > 0) console.log(`could not be measured: ${failed.join(", ")}`);
+if (flags.json !== undefined) {
+  await Deno.writeTextFile(flags.json, `${JSON.stringify(report, null, 2)}\n`);
+}
+if (flags.write && failed.length === 0) {
+  await Deno.writeTextFile(`${PROJECT_ROOT}docs/BENCHMARKS.md`, reportPage(report));
+}
+Deno.exit(failed.length > 0 ? 2 : missed > 0 ? 1 : 0);
