@@ -1,0 +1,83 @@
+/**
+ * What senders were promised, and whether each inbox keeps it: every accepted message once, in its sender's order, and
+ * nothing that nobody sent.
+ */
+
+/** What the sender's agent answered; "unknown" when it was killed before it could. */
+export type Fate = "sent" | "queued_locally" | "unknown";
+
+/** One message as its sender gave it to the agent, in the sender's order. */
+export interface Given {
+  readonly from: string;
+  readonly text: string;
+  /** Names of the people who must get it. */
+  readonly recipients: readonly string[];
+  fate: Fate;
+}
+
+/** One message as it stands in somebody's inbox, in the order of arrival. */
+export interface Arrived {
+  readonly from: string;
+  readonly text: string;
+}
+
+export class Account {
+  readonly #given: Given[] = [];
+  readonly #byText = new Map<string, Given>();
+
+  /** Notes a message before it is handed to the agent; its fate is set when the agent has answered. */
+  give(from: string, recipients: readonly string[], describe: string): Given {
+    const text = `${from} ${this.#given.length + 1} ${describe}`;
+    const given: Given = { from, text, recipients, fate: "unknown" };
+    this.#given.push(given);
+    this.#byText.set(text, given);
+    return given;
+  }
+
+  /** How many messages met each fate. */
+  tally(): Record<Fate, number> {
+    const tally: Record<Fate, number> = { sent: 0, queued_locally: 0, unknown: 0 };
+    for (const { fate } of this.#given) tally[fate] += 1;
+    return tally;
+  }
+
+  /** Texts that were promised to `name`. */
+  promisedTo(name: string): string[] {
+    return this.#given
+      .filter((given) => given.fate !== "unknown" && given.recipients.includes(name))
+      .map((given) => given.text);
+  }
+
+  /**
+   * Compares an inbox with what was promised.
+   * @returns one line for each breach; none when the promise was kept.
+   */
+  breaches(name: string, inbox: readonly Arrived[]): string[] {
+    const found: string[] = [];
+    const counts = new Map<string, number>();
+    const lastPosition = new Map<string, number>();
+    for (const { from, text } of inbox) {
+      const given = this.#byText.get(text);
+      if (given === undefined || given.from !== from || !given.recipients.includes(name)) {
+        found.push(`${name} got what was not for them: "${text}" from ${from}`);
+        continue;
+      }
+      const count = (counts.get(text) ?? 0) + 1;
+      counts.set(text, count);
+      if (count > 1) {
+        found.push(`${name} got ${count} times: "${text}"`);
+        continue;
+      }
+      const position = this.#given.indexOf(given);
+      const last = lastPosition.get(from) ?? -1;
+      if (position < last) {
+        found.push(`${name} got out of order: "${text}" after "${this.#given[last]!.text}"`);
+      }
+      lastPosition.set(from, Math.max(position, last));
+    }
+    for (const text of this.promisedTo(name)) {
+      if (!counts.has(text)) found.push(`${name} never got: "${text}"`);
+    }
+    return found;
+  }
+}
