@@ -11,20 +11,12 @@ import { COMMON_FAILS, type Op } from "../../broker/api/op.ts";
 import { PROTOCOL_REVISION } from "../../broker/api/revisions.ts";
 import { type Clock, systemRandom } from "../../broker/core/clock.ts";
 import type { BrokerContext } from "../../broker/core/context.ts";
-import { Dispatch, type HandlerTable } from "../../broker/core/dispatch.ts";
+import { Dispatch } from "../../broker/core/dispatch.ts";
 import { brokerLog } from "../../broker/core/log.ts";
 import { Metrics } from "../../broker/core/metrics.ts";
 import type { Connection } from "../../broker/core/model.ts";
 import { RateLimits } from "../../broker/core/rate_limits.ts";
-import { groups } from "../../broker/features/groups.ts";
-import { invites } from "../../broker/features/invites.ts";
-import { members } from "../../broker/features/members.ts";
-import { mesh } from "../../broker/features/mesh.ts";
-import { meshKeys } from "../../broker/features/mesh_keys.ts";
-import { messaging } from "../../broker/features/messaging.ts";
-import { presence } from "../../broker/features/presence.ts";
-
-const handlers: HandlerTable = { messaging, presence, groups, members, invites, meshKeys, mesh };
+import { handlers } from "../../broker/features/catalog.ts";
 
 interface JsonField {
   readonly type?: string;
