@@ -8,7 +8,7 @@ import { sha256 } from "../../../crypto/kdf.ts";
 import { EPOCH_KEY_BYTES, type RotationProof, sealKeyFor } from "../../../crypto/mesh_key.ts";
 import { isPublicKey, verify } from "../../../crypto/sign.ts";
 import type { SqlExecutor } from "../../../storage/sql/port.ts";
-import { findBrokerKey } from "../../../storage/sql/queries/mesh_keys.ts";
+import { anyBrokerKey, findBrokerKey } from "../../../storage/sql/queries/mesh_keys.ts";
 import { MeshError } from "../../api/errors.ts";
 import type { Custody } from "../../api/fields.ts";
 import { brokerKeyPurpose } from "../at_rest.ts";
@@ -73,6 +73,28 @@ export async function sealKeptKey(
     throw new MeshError("unavailable", "the broker has no copy of this mesh's key at the moment");
   }
   return sealKeyFor(pubkey, broker.atRest.open(kept, brokerKeyPurpose(mesh.id, mesh.epoch)));
+}
+
+/**
+ * Opens one of the keys that the broker keeps, if it keeps any: to be called at the start, so that a wrong
+ * BROKER_ENCRYPTION_KEY stops it instead of every join.
+ * @throws {Error} that says so.
+ */
+export async function requireRightKey(
+  executor: SqlExecutor,
+  atRest: BrokerContext["atRest"],
+): Promise<void> {
+  const kept = await anyBrokerKey(executor);
+  if (kept === null) return;
+  try {
+    atRest.open(kept.brokerKey, brokerKeyPurpose(kept.meshId, kept.epoch));
+  } catch (cause) {
+    throw new Error(
+      "BROKER_ENCRYPTION_KEY (or encryption.key in the data folder) is not the key that this store was used with. " +
+        "Start the broker with the right one; without it the keys of meshes of custody `broker` are lost",
+      { cause },
+    );
+  }
 }
 
 function bytesOf(text: string): Uint8Array | null {
