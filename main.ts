@@ -21,8 +21,9 @@ async function main(argv: readonly string[]): Promise<number | null> {
 const roles: Roles = {
   serve: async (options) => await (await import("./broker/serve.ts")).serve(options),
   health: async (options) => await (await import("./broker/health_check.ts")).healthCheck(options),
-  agent: async () => await (await import("./agent/daemon/main.ts")).runAgent(),
-  mcp: async (options) => await (await import("./mcp/main.ts")).runMcp(options),
+  agent: async () => await (await import("./agent/daemon/main.ts")).runAgent(config.version),
+  mcp: async (options) =>
+    await (await import("./mcp/main.ts")).runMcp({ ...options, version: config.version }),
 };
 
 const exitCode = await main(Deno.args);

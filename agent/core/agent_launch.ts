@@ -111,6 +111,8 @@ function launch(place: AgentPlace): { reason: string | null } {
   const child = spawn(program, args, {
     detached: true,
     stdio: "ignore",
+    // Not the folder of whoever happened to start it.
+    ...(Deno.build.os === "windows" ? {} : { cwd: "/" }),
     env: { ...Deno.env.toObject(), ...place.environment },
   });
   child.on("error", (error) => ended.reason = error.message);

@@ -86,7 +86,6 @@ class RunningDaemon implements Daemon, Agent {
     this.meshes = new JoinedMeshes(
       setup.home,
       setup.makePeer,
-      this.log,
       (peer, event) => this.#onPeerEvent(peer, event),
     );
     this.reporter = new StatusReporter(

@@ -2,10 +2,9 @@
  * The joined meshes of this agent: one peer each, kept in step with the configuration, chosen by slug for every call.
  */
 import type { AgentHome, JoinedMesh } from "../core/agent_home.ts";
-import { LocalError, summarizeError } from "../core/local_error.ts";
+import { LocalError } from "../core/local_error.ts";
 import type { MeshState } from "../core/local_types.ts";
-import type { MeshPeerApi, MeshPeerState, PeerEvent } from "../core/mesh_peer_api.ts";
-import type { AgentLog } from "./agent_log.ts";
+import type { MeshPeerApi, PeerEvent } from "../core/mesh_peer_api.ts";
 
 export type MakePeer = (mesh: JoinedMesh) => MeshPeerApi;
 
@@ -16,37 +15,17 @@ interface Entry {
   readonly mesh: JoinedMesh;
   readonly peer: MeshPeerApi;
   readonly stopListening: () => void;
-  /** Why its stores or its key cannot be used; null when they can. */
-  readonly failure: unknown;
 }
-
-const NEVER_CONNECTED: MeshPeerState = {
-  connected: false,
-  reason: null,
-  hint: null,
-  stopped: true,
-  presenceId: null,
-  epoch: null,
-  keyState: "waiting",
-  waitingReason: null,
-  rekeyNeeded: false,
-  problems: [],
-  queued: 0,
-  refused: 0,
-  unseen: 0,
-};
 
 export class JoinedMeshes {
   readonly #home: AgentHome;
   readonly #makePeer: MakePeer;
-  readonly #log: AgentLog;
   readonly #listener: MeshListener;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(home: AgentHome, makePeer: MakePeer, log: AgentLog, listener: MeshListener) {
+  constructor(home: AgentHome, makePeer: MakePeer, listener: MeshListener) {
     this.#home = home;
     this.#makePeer = makePeer;
-    this.#log = log;
     this.#listener = listener;
   }
 
@@ -54,10 +33,10 @@ export class JoinedMeshes {
   async reload(): Promise<string[]> {
     const wanted = new Map(this.#home.readConfig().meshes.map((mesh) => [mesh.meshId, mesh]));
     for (const [meshId, entry] of [...this.#entries]) {
-      const next = wanted.get(meshId);
-      const same = next !== undefined && entry.failure === null &&
-        JSON.stringify(next) === JSON.stringify(entry.mesh);
-      if (!same) await this.#drop(meshId, entry);
+      const isSame = JSON.stringify(wanted.get(meshId)) === JSON.stringify(entry.mesh);
+      if (!isSame) await this.#drop(meshId, entry);
+      // A key or a file may have been mended.
+      else if (!entry.peer.state.connected) entry.peer.reconnect();
     }
     for (const mesh of wanted.values()) {
       if (!this.#entries.has(mesh.meshId)) this.#add(mesh);
@@ -69,16 +48,16 @@ export class JoinedMeshes {
     return [...this.#entries.values()].map((entry) => entry.mesh.slug);
   }
 
-  /** The peers that work, limited to `slugs` where given. */
+  /** The peers, limited to `slugs` where given. */
   peers(slugs?: readonly string[] | null): MeshPeerApi[] {
     return [...this.#entries.values()]
-      .filter((entry) => entry.failure === null && (slugs?.includes(entry.mesh.slug) ?? true))
+      .filter((entry) => slugs?.includes(entry.mesh.slug) ?? true)
       .map((entry) => entry.peer);
   }
 
   /**
    * Returns the peer of `mesh` (slug or id); without it the only one of `among`, else the only joined one.
-   * @throws {LocalError} `not_joined`, `not_found`, `mesh_required`, or why that mesh cannot be used.
+   * @throws {LocalError} `not_joined`, `not_found` or `mesh_required`.
    */
   choose(mesh: string | undefined, among: readonly string[] | null = null): MeshPeerApi {
     const entries = [...this.#entries.values()];
@@ -91,7 +70,7 @@ export class JoinedMeshes {
     const slugs = entries.map((entry) => entry.mesh.slug);
     if (mesh !== undefined) {
       const named = entries.find(({ mesh: each }) => each.slug === mesh || each.meshId === mesh);
-      if (named !== undefined) return usable(named);
+      if (named !== undefined) return named.peer;
       throw new LocalError("not_found", `"${mesh}" is no joined mesh`, {
         hint: `Joined are: ${slugs.join(", ")}`,
         candidates: slugs,
@@ -99,7 +78,7 @@ export class JoinedMeshes {
     }
     const eligible = entries.filter((entry) => among?.includes(entry.mesh.slug) ?? true);
     const [only] = eligible;
-    if (only !== undefined && eligible.length === 1) return usable(only);
+    if (only !== undefined && eligible.length === 1) return only.peer;
     const candidates = eligible.length === 0 ? slugs : eligible.map((entry) => entry.mesh.slug);
     throw new LocalError("mesh_required", "Several meshes are joined", {
       hint: `Name one: ${candidates.join(", ")}`,
@@ -107,11 +86,9 @@ export class JoinedMeshes {
     });
   }
 
-  /** How it stands with each mesh, those included that cannot be used. */
+  /** How it stands with each mesh. */
   states(slugs?: readonly string[] | null): MeshState[] {
-    return [...this.#entries.values()]
-      .filter((entry) => slugs?.includes(entry.mesh.slug) ?? true)
-      .map(meshState);
+    return this.peers(slugs).map(stateOf);
   }
 
   /** Stops the peer of a mesh that was left; its files are the caller's. */
@@ -128,38 +105,20 @@ export class JoinedMeshes {
   #add(mesh: JoinedMesh): void {
     const peer = this.#makePeer(mesh);
     const stopListening = peer.on((event) => this.#listener(peer, event));
-    let failure: unknown = null;
-    try {
-      peer.start();
-    } catch (error) {
-      failure = error;
-      this.#log.error("mesh_unusable", { mesh: mesh.meshId, code: summarizeError(error).code });
-    }
-    this.#entries.set(mesh.meshId, { mesh, peer, stopListening, failure });
+    this.#entries.set(mesh.meshId, { mesh, peer, stopListening });
+    peer.start();
   }
 
   async #drop(meshId: string, entry: Entry): Promise<void> {
     this.#entries.delete(meshId);
     entry.stopListening();
-    if (entry.failure === null) await entry.peer.stop();
+    await entry.peer.stop();
   }
-}
-
-function usable(entry: Entry): MeshPeerApi {
-  if (entry.failure !== null) throw entry.failure;
-  return entry.peer;
-}
-
-function meshState(entry: Entry): MeshState {
-  const { meshId, slug, name, memberId, pubkey, displayName, role, custody, brokerUrl } =
-    entry.mesh;
-  const mesh = { meshId, slug, name, memberId, pubkey, displayName, role, custody, brokerUrl };
-  if (entry.failure === null) return { ...entry.peer.state, ...mesh };
-  const { message, hint } = summarizeError(entry.failure);
-  return { ...NEVER_CONNECTED, reason: message, hint, ...mesh };
 }
 
 /** How it stands with the mesh of `peer`. */
 export function stateOf(peer: MeshPeerApi): MeshState {
-  return meshState({ mesh: peer.mesh, peer, stopListening: () => {}, failure: null });
+  const { meshId, slug, name, memberId, pubkey, displayName, role, custody, brokerUrl } = peer.mesh;
+  const mesh = { meshId, slug, name, memberId, pubkey, displayName, role, custody, brokerUrl };
+  return { ...peer.state, ...mesh };
 }

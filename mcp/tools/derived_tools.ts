@@ -1,0 +1,107 @@
+/**
+ * Tools that are one operation each, made from the operations' declarations.
+ */
+import * as z from "zod";
+import { ops } from "../../broker/api/catalog.ts";
+import type { Op, ToolSpec } from "../../broker/api/op.ts";
+import type { CallResult } from "../../agent/core/local_types.ts";
+import { LocalError } from "../../agent/core/local_error.ts";
+import { meshParameter, offsetParameter } from "./mesh_parameter.ts";
+import { ANSWER_BYTES, pagedOutput } from "./page.ts";
+import { type Tool, tool, type ToolAnswer } from "./tool.ts";
+import { errorData, errorLine } from "./tool_error.ts";
+
+type ToolOp = Op & { readonly tool: ToolSpec };
+
+/** Tool parameters: the operation's fields, renamed or hidden as declared; `mesh`, and `offset` for lists. */
+function parametersOf(op: ToolOp): z.ZodObject {
+  const { rename = {}, hide = [] } = op.tool;
+  const shownAs = new Map(Object.entries(rename).map(([shown, field]) => [field, shown]));
+  const shape: Record<string, z.ZodType> = {};
+  for (const [field, schema] of Object.entries(op.input.shape)) {
+    if (!hide.includes(field)) shape[shownAs.get(field) ?? field] = schema as z.ZodType;
+  }
+  shape.mesh ??= meshParameter;
+  if (hasList(op)) shape.offset ??= offsetParameter;
+  return z.object(shape);
+}
+
+function hasList(op: ToolOp): boolean {
+  return Object.values(op.output.shape).some((schema) => schema instanceof z.ZodArray);
+}
+
+function inputOf(op: ToolOp, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { rename = {} } = op.tool;
+  const entries = Object.entries(given)
+    .map(([name, value]) => [rename[name] ?? name, value] as const)
+    .filter(([name, value]) => name in op.input.shape && value !== undefined);
+  return Object.fromEntries(entries);
+}
+
+function lineOf(result: CallResult): string {
+  if (!result.ok) return `${result.mesh}: ✗ ${errorLine(result.error)}`;
+  return `${result.mesh}: ✓ ${JSON.stringify(result.output)}`;
+}
+
+function shown(results: readonly CallResult[], offset: number): ToolAnswer {
+  const paged = results.map((result) =>
+    result.ok
+      ? {
+        ...result,
+        output: pagedOutput(result.output, offset, Math.floor(ANSWER_BYTES / results.length)),
+      }
+      : result
+  );
+  const failed = results.filter((result) => !result.ok).length;
+  const rows = paged.map((result) =>
+    result.ok ? result : { ...result, error: errorData(result.error) }
+  );
+  return {
+    text: paged.map(lineOf).join("\n"),
+    data: { ok: failed === 0, results: rows },
+    ...(failed === results.length ? { isError: true } : {}),
+  };
+}
+
+/** What one answer of an operation on one mesh looks like; its fields stand at the top. */
+function shownOne(result: CallResult | undefined, offset: number): ToolAnswer {
+  if (result === undefined) throw new LocalError("not_joined", "No mesh is joined");
+  if (!result.ok) {
+    return {
+      text: `Error: ${errorLine(result.error)}`,
+      data: { ok: false, mesh: result.mesh, error: errorData(result.error) },
+      isError: true,
+    };
+  }
+  const output = pagedOutput(result.output, offset, ANSWER_BYTES);
+  const data = { mesh: result.mesh, ...output };
+  return { text: JSON.stringify(data, null, 1), data };
+}
+
+function derivedTool(op: ToolOp): Tool {
+  const { name, description, reach } = op.tool;
+  return tool({
+    name,
+    description,
+    readOnly: op.audit === null && op.grant === "member" && /^(list|get|mesh_|message_)/.test(name),
+    input: parametersOf(op),
+    async call(context, given) {
+      const offset = typeof given.offset === "number" ? given.offset : 0;
+      const mesh = typeof given.mesh === "string" ? { mesh: given.mesh } : {};
+      const { results } = await context.call("call", {
+        ...mesh,
+        wire: op.wire,
+        input: inputOf(op, given),
+        sessionId: context.sessionId,
+        every: reach === "every",
+      });
+      if (reach === "every") return shown(results, offset);
+      return shownOne(results[0], offset);
+    },
+  });
+}
+
+/** Returns the tools of all operations that declare one. */
+export function derivedTools(): Tool[] {
+  return ops.filter((op): op is ToolOp => op.tool !== undefined).map(derivedTool);
+}
