@@ -40,6 +40,7 @@ export class SessionStore {
   readonly #pending = new Map<Mesh, Pending>();
   #timer: CancelTimer | null = null;
   #flushing: Promise<void> = Promise.resolve();
+  #closed = false;
 
   constructor(ledger: Ledger, clock: Clock, log: Logger) {
     this.#ledger = ledger;
@@ -76,6 +77,13 @@ export class SessionStore {
     return this.#flushing;
   }
 
+  /** Cancels the next write; what is not written yet stays so. */
+  close(): void {
+    this.#timer?.();
+    this.#timer = null;
+    this.#closed = true;
+  }
+
   #of(mesh: Mesh): Pending {
     let pending = this.#pending.get(mesh);
     if (pending === undefined) {
@@ -91,6 +99,7 @@ export class SessionStore {
   }
 
   #schedule(delayMs: number): void {
+    if (this.#closed) return;
     this.#timer ??= this.#clock.after(delayMs, () => {
       this.#timer = null;
       this.flush();
