@@ -46,7 +46,9 @@ export class FakeClock implements Clock {
     this.#pop()?.run();
   }
 
-  /** Goes on by `durationMs`, running what becomes due; awaits pending promises after each timer. */
+  /**
+   * Goes on by `durationMs`, running what becomes due; awaits pending promises after each timer.
+   */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     await settle();

@@ -143,24 +143,24 @@ export class Mailbox {
    * Looks at all held deliveries again.
    * @param stillHeld why a delivery stays held, null to let it go.
    */
-  reconsider(stillHeld: (delivery: OpenDelivery) => HoldReason | null): boolean {
+  reconsider(stillHeld: (delivery: OpenDelivery) => HoldReason | null): void {
     const before = this.held;
     this.held = [];
     this.#heldSenders.clear();
-    let freed = false;
+    const freed: OpenDelivery[] = [];
     for (const delivery of before) {
       if (delivery.state !== "held") continue;
       const reason = stillHeld(delivery) ??
         (this.isBlocked(delivery.message.sender) ? "order" : null);
       if (reason === null) {
         delivery.state = "waiting";
-        this.ordinary.push(delivery);
-        freed = true;
+        freed.push(delivery);
       } else {
         this.hold(delivery, reason, delivery.heldSinceMs);
       }
     }
-    return freed;
+    // Later ones of the same sender may have come in meanwhile.
+    if (freed.length > 0) putBack(this.ordinary, freed);
   }
 
   /** The open deliveries before the last closed one. */

@@ -29,11 +29,13 @@ export function chooseOutlet(mailbox: Mailbox): Connection | null {
   return best;
 }
 
-/** Returns where one message goes, given its member's best connection. */
+/**
+ * Returns where one message goes, given its member's best connection: a message for one session
+ * goes to that session's own only if the member has no agent whose inbox all of them share.
+ */
 export function outletOf(message: OpenMessage, member: Member, best: Connection): Connection {
-  const { targetSpec } = message;
-  if (rank(best) === CONTROL || message.capability === "broadcast") return best;
-  const wanted = targetSpec.toLowerCase();
+  if (message.capability === "broadcast" || rank(best) === CONTROL || hasAgent(member)) return best;
+  const wanted = message.targetSpec.toLowerCase();
   if (addressesMember(member, wanted)) return best;
   for (const session of member.sessions.values()) {
     const { connection } = session;
@@ -41,6 +43,14 @@ export function outletOf(message: OpenMessage, member: Member, best: Connection)
     if (connection.acks || !best.acks) return connection;
   }
   return best;
+}
+
+/** An agent that has lost its connection for a moment is back within its lease. */
+function hasAgent(member: Member): boolean {
+  for (const session of member.sessions.values()) {
+    if (session.peerRole === "control-plane" && session.presence !== "remembered") return true;
+  }
+  return false;
 }
 
 function rank(connection: Connection): number {

@@ -5,13 +5,13 @@
 import type { OpenMessage } from "./open_message.ts";
 
 export class PayloadCache {
-  readonly #maxBytes: number;
+  readonly maxBytes: number;
   /** Oldest first. */
   readonly #messages = new Set<OpenMessage>();
   #bytes = 0;
 
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+    this.maxBytes = maxBytes;
   }
 
   get bytes(): number {
@@ -24,7 +24,7 @@ export class PayloadCache {
     message.frame = frame;
     this.#messages.add(message);
     this.#bytes += frame.length;
-    if (this.#bytes > this.#maxBytes) this.#shrink(message);
+    if (this.#bytes > this.maxBytes) this.#shrink(message);
   }
 
   /** Forgets a message's frame. */
@@ -40,7 +40,7 @@ export class PayloadCache {
    */
   #shrink(newest: OpenMessage): void {
     for (const message of this.#messages) {
-      if (this.#bytes <= this.#maxBytes * 0.75 || message === newest) return;
+      if (this.#bytes <= this.maxBytes * 0.75 || message === newest) return;
       this.drop(message);
     }
   }

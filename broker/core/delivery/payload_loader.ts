@@ -10,6 +10,8 @@ import { pushFrame } from "./push_frame.ts";
 
 const PAGE_MESSAGES = 256;
 const PAGE_BYTES = 4 * 1_048_576;
+/** What a frame has beside its ciphertext, roughly. */
+const FRAME_OVERHEAD_BYTES = 1_024;
 const RETRY_MS = 1_000;
 
 export interface PayloadLoaderParts {
@@ -25,12 +27,15 @@ export interface PayloadLoaderParts {
 
 export class PayloadLoader {
   readonly #parts: PayloadLoaderParts;
+  readonly #pageBytes: number;
   readonly #waiting = new Set<Mailbox>();
   #running = false;
   #cancelRetry: CancelTimer = () => {};
 
   constructor(parts: PayloadLoaderParts) {
     this.#parts = parts;
+    // The end of a page must not drive its beginning out again before it is pushed.
+    this.#pageBytes = Math.min(PAGE_BYTES, parts.cache.maxBytes / 2);
   }
 
   /** Reads what a mailbox pushes next and then goes on with it. */
@@ -48,7 +53,7 @@ export class PayloadLoader {
     this.#running = true;
     try {
       for (const mailbox of this.#waiting) {
-        await this.#load(nextPage(mailbox));
+        await this.#load(nextPage(mailbox, this.#pageBytes));
         // A page serves every mailbox that waits for the same messages; each asks again for what it
         // still lacks.
         if (this.#waiting.delete(mailbox)) this.#parts.pump(mailbox);
@@ -76,15 +81,15 @@ export class PayloadLoader {
 }
 
 /** The messages without text among those that a mailbox pushes next. */
-function nextPage(mailbox: Mailbox): OpenMessage[] {
+function nextPage(mailbox: Mailbox, maxBytes: number): OpenMessage[] {
   const page: OpenMessage[] = [];
   let bytes = 0;
   for (const queue of [mailbox.urgent, mailbox.ordinary]) {
     for (const { message, state } of queue) {
-      if (page.length >= PAGE_MESSAGES || bytes > PAGE_BYTES) return page;
       if (state !== "waiting" || message.frame !== null) continue;
+      bytes += message.size + FRAME_OVERHEAD_BYTES;
+      if (page.length >= PAGE_MESSAGES || (page.length > 0 && bytes > maxBytes)) return page;
       page.push(message);
-      bytes += message.size;
     }
   }
   return page;
