@@ -44,7 +44,6 @@ export interface AgentHome {
   writeMemberKey(meshId: string, keys: KeyPair): void;
   readPendingKey(purpose: string): KeyPair | null;
   writePendingKey(purpose: string, keys: KeyPair): void;
-  adoptPendingKey(purpose: string, meshId: string): void;
   dropPendingKey(purpose: string): void;
   readEpochs(meshId: string): Map<number, KeptEpoch>;
   writeEpochs(meshId: string, epochs: ReadonlyMap<number, KeptEpoch>): void;

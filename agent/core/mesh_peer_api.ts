@@ -147,7 +147,10 @@ export type PeerEvent =
 export interface MeshPeerApi {
   readonly mesh: JoinedMesh;
   readonly state: MeshPeerState;
-  /** Opens the stores and begins to connect; throws LocalError or a home's error when a key cannot be used. */
+  /**
+   * Opens the stores and begins to connect. A key or file that cannot be used is told in `state`, and every other call
+   * then throws that error until `reconnect` succeeds.
+   */
   start(): void;
   /** Stops for good; resolves when everything that was accepted is on disk and all is closed. */
   stop(): Promise<void>;

@@ -58,8 +58,8 @@ export function removeIfThere(path: string): void {
   }
 }
 
-/** Makes renames and new names in `path` durable; Windows does that by itself. */
-export function syncDir(path: string): void {
+/** Makes renames in `path` durable; Windows does that by itself. */
+function syncDir(path: string): void {
   if (Deno.build.os === "windows") return;
   using dir = Deno.openSync(path, { read: true });
   dir.syncSync();

@@ -8,7 +8,7 @@ import type { KeyPair } from "../../crypto/sign.ts";
 import { makePrivateDir, removeIfThere } from "./atomic_file.ts";
 import { type Config, isMeshId, readConfig, updateConfig } from "./config_file.ts";
 import { HomeError } from "./home_error.ts";
-import { readKeyFile, readKeyFileOrNull, renameKeyFile, writeKeyFile } from "./key_file.ts";
+import { readKeyFile, readKeyFileOrNull, writeKeyFile } from "./key_file.ts";
 import { type HomePaths, homePaths, meshStateDir } from "./paths.ts";
 import { readSecretsFile, writeSecretsFile } from "./secrets_file.ts";
 
@@ -60,12 +60,7 @@ export class Home {
     writeKeyFile(this.#pendingPath(purpose), keys);
   }
 
-  /** Makes a pending key the member key of `meshId`, durably. */
-  adoptPendingKey(purpose: string, meshId: string): void {
-    renameKeyFile(this.#pendingPath(purpose), this.#keyPath(meshId, "key"));
-  }
-
-  /** Deletes a pending key that no broker has seen. */
+  /** Deletes a pending key: it has become a member key, or no broker wants it. */
   dropPendingKey(purpose: string): void {
     removeIfThere(this.#pendingPath(purpose));
   }

@@ -4,7 +4,7 @@
  */
 import { dirname } from "node:path";
 import { type KeyPair, publicKeyOf, sign } from "../../crypto/sign.ts";
-import { makePrivateDir, syncDir, writeFileAtomically } from "./atomic_file.ts";
+import { makePrivateDir, writeFileAtomically } from "./atomic_file.ts";
 import { HomeError } from "./home_error.ts";
 
 /** Writes a key, durably. The folder is made when missing. Throws HomeError `home_unusable`. */
@@ -44,12 +44,6 @@ export function readKeyFileOrNull(path: string): KeyPair | null {
     if (error instanceof HomeError && error.code === "key_missing") return null;
     throw error;
   }
-}
-
-/** Gives a key its final name, durably: the step that makes a claimed key the mesh's own. */
-export function renameKeyFile(from: string, to: string): void {
-  Deno.renameSync(from, to);
-  syncDir(dirname(to));
 }
 
 /** Refuses a secret file, or a folder of such, that others may read. Throws HomeError `key_mode`, `key_missing`. */

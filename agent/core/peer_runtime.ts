@@ -1,0 +1,302 @@
+/**
+ * One joined mesh at work: connections, stores, sending, receiving and key duties wired together. `MeshPeer` is its face.
+ */
+import type { HelloAck } from "../../broker/api/hello.ts";
+import { members } from "../../broker/api/members.ts";
+import { presence } from "../../broker/api/presence.ts";
+import { PROTOCOL_REVISION } from "../../broker/api/revisions.ts";
+import { signHello } from "../../crypto/hello_proof.ts";
+import type { AgentClock } from "./agent_clock.ts";
+import type { AgentHome, JoinedMesh } from "./agent_home.ts";
+import { brokerSocketUrl } from "./broker_url.ts";
+import type { Frame } from "./frame.ts";
+import { KeyDuties } from "./key_duties.ts";
+import { Link } from "./link.ts";
+import type { InboxMessage, MeshPeerApi, PeerEvent } from "./mesh_peer_api.ts";
+import { sendFrame } from "./message_sealer.ts";
+import { openStores, type PeerStores } from "./peer_stores.ts";
+import { PingMessages } from "./ping_messages.ts";
+import { readPush } from "./push_frame.ts";
+import { Readers } from "./readers.ts";
+import { Receiver } from "./receiver.ts";
+import { SeenReports } from "./seen_reports.ts";
+import { Sender } from "./sender.ts";
+import { LINK_CAPABILITIES, SessionLinks } from "./session_links.ts";
+
+export interface PeerRuntimeOptions {
+  readonly mesh: JoinedMesh;
+  readonly home: AgentHome;
+  readonly clock: AgentClock;
+  readonly call: MeshPeerApi["call"];
+  emit(event: PeerEvent): void;
+  /** Called when anything of the state may have changed. */
+  onChange(): void;
+}
+
+/** Names the agent's own connection; there is one agent for a member key. */
+const CONTROL_SESSION = "agent";
+const DIRECTORY_EVENTS: ReadonlySet<string> = new Set([
+  "member_added",
+  "member_removed",
+  "member_renamed",
+  "mesh_key_changed",
+  "peer_joined",
+  "peer_left",
+  "peer_returned",
+  "peers_joined",
+  "peers_left",
+]);
+const FIRST_SWEEP_MS = 60_000;
+const SWEEP_MS = 6 * 60 * 60 * 1000;
+
+export class PeerRuntime {
+  readonly stores: PeerStores;
+  readonly link: Link;
+  readonly sessions: SessionLinks;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+  readonly readers: Readers;
+  readonly duties: KeyDuties;
+  readonly pings: PingMessages;
+  readonly seen: SeenReports;
+  readonly #options: PeerRuntimeOptions;
+  #ack: HelloAck | null = null;
+  #directoryIsStale = true;
+  #cancelSweep: () => void;
+  #background = new Set<Promise<unknown>>();
+  #stopped = false;
+
+  /** Opens the stores and wires everything; nothing connects yet. Throws LocalError or a home's error. */
+  constructor(options: PeerRuntimeOptions) {
+    this.#options = options;
+    const { mesh, home, clock, call, onChange } = options;
+    const now = () => clock.now();
+    this.stores = openStores(home, mesh, now);
+    const { member, keyring, holders, inbox, outbox } = this.stores;
+    const url = brokerSocketUrl(mesh.brokerUrl);
+    this.link = new Link({
+      url,
+      clock,
+      hello: () => this.#hello(),
+      onFrame: (frame) => this.#onFrame(frame, this.link),
+      onStatus: (status) => {
+        if (status.kind === "up") this.#connected(status.ack);
+        else onChange();
+      },
+    });
+    this.sessions = new SessionLinks({
+      mesh,
+      member,
+      home,
+      clock,
+      url,
+      onFrame: (frame, link) => this.#onFrame(frame, link),
+      onStatus: () => {
+        this.sender.pump();
+        onChange();
+      },
+    });
+    this.pings = new PingMessages(clock);
+    this.receiver = new Receiver({
+      inbox,
+      clock,
+      keys: {
+        meshId: mesh.meshId,
+        member,
+        epochKey: (epoch) => keyring.get(epoch),
+        sessionSecretKeys: () => this.sessions.secretKeys,
+      },
+      onMessages: (messages) => this.#onMessages(messages),
+      onPing: (id) => this.pings.arrived(id),
+      onProblem: onChange,
+    });
+    this.readers = new Readers(inbox, () => this.sessions.readers);
+    this.seen = new SeenReports(inbox, this.link);
+    this.duties = new KeyDuties({
+      mesh,
+      member,
+      keyring,
+      holders,
+      home,
+      clock,
+      call,
+      onChange: () => this.#keysChanged(),
+    });
+    this.sender = new Sender({
+      outbox,
+      clock,
+      link: (sessionId) => this.#sendingLink(sessionId),
+      prepare: (entry) => {
+        const epoch = keyring.newest;
+        return sendFrame(entry, mesh.meshId, member, epoch, this.currentKey());
+      },
+      refreshKeys: () => this.duties.refresh(),
+      onChange,
+    });
+    this.#cancelSweep = clock.after(FIRST_SWEEP_MS, () => this.#sweep());
+  }
+
+  /** What the broker told about the mesh on the last connection. */
+  get ack(): HelloAck | null {
+    return this.#ack;
+  }
+
+  /** The key of the current epoch, null while it is waited for. */
+  currentKey(): Uint8Array | null {
+    const { keyring } = this.stores;
+    return this.duties.status.keyState === "current" ? keyring.get(keyring.newest) : null;
+  }
+
+  /** Fetches members and peers when they may have changed; rejects as `call` does. */
+  async refreshDirectory(force = false): Promise<void> {
+    if (!this.#directoryIsStale && !force) return;
+    const { call } = this.#options;
+    this.#directoryIsStale = false;
+    try {
+      const [listed, here] = await Promise.all([
+        call(members.listMembers, {}),
+        call(presence.listPeers, {}),
+      ]);
+      this.stores.directory.update(listed.members, here.peers);
+    } catch (error) {
+      this.#directoryIsStale = true;
+      throw error;
+    }
+  }
+
+  /** Ends everything in order; resolves when what was accepted is on disk and all is closed. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelSweep();
+    this.sender.stop();
+    const duties = this.duties.stop();
+    this.receiver.close();
+    await Promise.all([this.link.stop(), this.sessions.stop()]);
+    await duties;
+    await this.seen.stop();
+    await Promise.allSettled(this.#background);
+    this.stores.outbox.close();
+    this.stores.inbox.close();
+  }
+
+  #hello(): Record<string, unknown> {
+    const { mesh, clock } = this.#options;
+    const { member } = this.stores;
+    const { meshId, memberId } = mesh;
+    const timestamp = clock.now();
+    return {
+      type: "hello",
+      protocolVersion: PROTOCOL_REVISION,
+      capabilities: LINK_CAPABILITIES,
+      meshId,
+      memberId,
+      pubkey: member.publicKey,
+      sessionId: CONTROL_SESSION,
+      pid: Deno.pid,
+      cwd: "",
+      hostname: Deno.hostname(),
+      channel: "claudemesh-agent",
+      timestamp,
+      signature: signHello({ meshId, memberId, timestamp }, member.secretKey),
+    };
+  }
+
+  #connected(ack: HelloAck): void {
+    this.#ack = ack;
+    this.#directoryIsStale = true;
+    this.#adopt(ack);
+    this.sender.setPace(ack.limits.sendsPerMinute, ack.limits.sendBurst);
+    this.duties.connected(ack);
+    this.seen.report();
+    this.sender.pump();
+    this.#inBackground(() => this.refreshDirectory());
+    this.#options.onChange();
+  }
+
+  /** The configuration follows what the broker says of this member's role and name. */
+  #adopt(ack: HelloAck): void {
+    const { home, mesh } = this.#options;
+    const { memberRole: role, memberDisplayName: displayName } = ack;
+    if (role === mesh.role && displayName === mesh.displayName) return;
+    home.updateConfig((config) => ({
+      ...config,
+      meshes: config.meshes.map((each) =>
+        each.meshId === mesh.meshId ? { ...each, role, displayName } : each
+      ),
+    }));
+  }
+
+  #onFrame(frame: Frame, link: Link): void {
+    if (frame.type === "push_batch" && Array.isArray(frame.pushes)) {
+      for (const push of frame.pushes) this.#onPush(push, link);
+    } else if (frame.type === "push") this.#onPush(frame, link);
+  }
+
+  #onPush(value: unknown, link: Link): void {
+    const { subtype, event, eventData } = value as Record<string, unknown>;
+    if (subtype === "system") {
+      // Each connection of a member gets system events; the control connection's are the ones that count.
+      if (link === this.link && typeof event === "string") this.#onSystem(event, eventData);
+      return;
+    }
+    const push = readPush(value);
+    if (push !== null) this.receiver.take(push, link);
+  }
+
+  #onSystem(event: string, eventData: unknown): void {
+    const isObject = typeof eventData === "object" && eventData !== null;
+    const data = isObject ? eventData as Record<string, unknown> : {};
+    if (DIRECTORY_EVENTS.has(event)) {
+      this.#directoryIsStale = true;
+    }
+    if (event === "member_removed" && typeof data.pubkey === "string") {
+      this.stores.holders.remove(data.pubkey);
+    }
+    this.duties.onEvent(event);
+    this.#options.emit({ kind: "system", event, data });
+  }
+
+  #onMessages(messages: readonly InboxMessage[]): void {
+    const { holders } = this.stores;
+    for (const message of messages) {
+      // Only a holder of the mesh key can have sealed it.
+      if (message.verification === "signed" && message.kind !== "direct") {
+        holders.add(message.senderKey);
+      }
+      this.#options.emit({ kind: "message", message });
+    }
+    this.#options.onChange();
+  }
+
+  #keysChanged(): void {
+    this.sender.keysChanged();
+    try {
+      this.receiver.openPending();
+    } catch {
+      // The inbox takes nothing at the moment and says so in its problems; the next change of keys tries again.
+    }
+    this.#options.onChange();
+  }
+
+  #sendingLink(sessionId: string | null): Link | null {
+    const own = sessionId === null ? undefined : this.sessions.link(sessionId);
+    if (own?.isUp) return own;
+    return this.link.isUp ? this.link : null;
+  }
+
+  #sweep(): void {
+    this.#cancelSweep = this.#options.clock.after(SWEEP_MS, () => this.#sweep());
+    try {
+      this.stores.inbox.sweep();
+    } catch {
+      // Nothing is lost by keeping old messages longer; the inbox tells what is wrong with it.
+    }
+  }
+
+  /** Runs `work` beside everything; what it fails at is met again on the next connection. */
+  #inBackground(work: () => Promise<void>): void {
+    if (this.#stopped) return;
+    const running = work().catch(() => {}).finally(() => this.#background.delete(running));
+    this.#background.add(running);
+  }
+}
