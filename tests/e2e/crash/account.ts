@@ -3,6 +3,8 @@
  * nothing that nobody sent.
  */
 
+import type { Arrived } from "../../support/inbox_file.ts";
+
 /** What the sender's agent answered; "unknown" when it was killed before it could. */
 export type Fate = "sent" | "queued_locally" | "unknown";
 
@@ -13,12 +15,6 @@ export interface Given {
   /** Names of the people who must get it. */
   readonly recipients: readonly string[];
   fate: Fate;
-}
-
-/** One message as it stands in somebody's inbox, in the order of arrival. */
-export interface Arrived {
-  readonly from: string;
-  readonly text: string;
 }
 
 export class Account {

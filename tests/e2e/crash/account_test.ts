@@ -1,6 +1,7 @@
 /** A judge that cannot find a breach would make the crash test worthless. */
 import assert from "node:assert/strict";
-import { Account, type Arrived } from "./account.ts";
+import type { Arrived } from "../../support/inbox_file.ts";
+import { Account } from "./account.ts";
 
 function account() {
   const book = new Account();

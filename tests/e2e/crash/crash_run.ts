@@ -3,12 +3,12 @@
  * the broker and the agents are killed with SIGKILL at seeded moments and started again.
  */
 import type { SeededRandom } from "../../sim/seeded_random.ts";
+import { readInboxFile } from "../../support/inbox_file.ts";
 import { Person } from "../../support/person.ts";
 import { type ProgramBroker, startProgramBroker } from "../../support/program.ts";
 import { until } from "../../support/until.ts";
 import { Account } from "./account.ts";
 import { type Cast, planBatch, sendBatch } from "./batch.ts";
-import { readInboxFile } from "./inbox_file.ts";
 
 /** Rates would only slow the test down: what is tested is loss. */
 const LIMITS = {

@@ -3,8 +3,14 @@
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Person } from "../../support/person.ts";
-import type { Arrived } from "./account.ts";
+import type { Person } from "./person.ts";
+
+/** One message as it stands in somebody's inbox, in the order of arrival. */
+export interface Arrived {
+  /** The sender's display name. */
+  readonly from: string;
+  readonly text: string;
+}
 
 /**
  * Returns a person's messages of one mesh in the order of arrival; none when there is no inbox yet.

@@ -1,0 +1,158 @@
+/**
+ * Two real Claude Code processes in two homes, registered by `claudemesh install` and driven by a scripted model: one
+ * sends, the other reads and answers, and messages that arrive in the middle of a turn are carried by hooks.
+ */
+import assert from "node:assert/strict";
+import { type ClaudeCode, ClaudeSession, installClaudeCode } from "../support/claude_code.ts";
+import { readInboxFile } from "../support/inbox_file.ts";
+import { Person } from "../support/person.ts";
+import { startProgramBroker } from "../support/program.ts";
+import {
+  type LoggedRequest,
+  ScriptedModel,
+  scriptedModelMissing,
+  type ScriptStep,
+} from "../support/scripted_model.ts";
+import { until } from "../support/until.ts";
+
+const ARRIVAL_LIMIT_MS = 15_000;
+const QUESTION = "Which colour does the new button have?";
+const ANSWER = "It is teal.";
+const URGENT = "Stop the deployment: the tests of the payment service fail.";
+const LATE = "The rollback is done; please confirm.";
+
+const missing = scriptedModelMissing();
+const installed = missing === null ? await installClaudeCode() : { reason: missing };
+if ("reason" in installed) console.log(`Claude Code tests are skipped: ${installed.reason}`);
+
+function call(tool: string, input: Record<string, unknown> = {}): ScriptStep {
+  return { tool: `mcp__claudemesh__${tool}`, input };
+}
+
+function say(to: string, message: string, priority: string): ScriptStep {
+  return call("send_message", { to, message, priority });
+}
+
+/** Each array is a turn; a step too many would show as a turn that goes wrong. */
+const SCRIPT: Record<string, ScriptStep[]> = {
+  ada: [
+    ...[say("Bob", QUESTION, "low"), { text: "asked" }],
+    ...[call("check_messages"), { text: "read" }],
+    ...[say("Bob", URGENT, "now"), { text: "warned" }],
+    ...[say("Bob", LATE, "now"), { text: "told" }],
+  ],
+  bob: [
+    ...[call("check_messages"), say("Ada", ANSWER, "low"), { text: "answered" }],
+    ...[call("list_peers"), { text: "done" }, { text: "confirmed" }],
+  ],
+};
+
+/** Everything a request's last message says. */
+function textOf(request: LoggedRequest | undefined): string {
+  return JSON.stringify(request?.last.content ?? "");
+}
+
+interface Stage {
+  readonly model: ScriptedModel;
+  readonly ada: Person;
+  readonly bob: Person;
+  readonly adasClaude: ClaudeSession;
+  readonly bobsClaude: ClaudeSession;
+  readonly meshId: string;
+}
+
+async function openStage(claude: ClaudeCode, cleanUp: AsyncDisposableStack): Promise<Stage> {
+  const broker = await startProgramBroker();
+  cleanUp.defer(() => broker.close());
+  const model = cleanUp.use(await ScriptedModel.start(SCRIPT));
+  const ada = await Person.create("Ada");
+  cleanUp.defer(() => ada.close());
+  const bob = await Person.create("Bob");
+  cleanUp.defer(() => bob.close());
+  await ada.ask("new", "team", "--broker", broker.url);
+  const { url } = await ada.ask("invite");
+  await bob.ask("join", String(url));
+  await Promise.all([ada, bob].map((person) => person.ask("install")));
+  const { meshes } = await ada.ask("list") as { meshes: { mesh_id: string }[] };
+  return {
+    model,
+    ada,
+    bob,
+    adasClaude: new ClaudeSession(claude, ada, model.url, "ada"),
+    bobsClaude: new ClaudeSession(claude, bob, model.url, "bob"),
+    meshId: meshes[0]!.mesh_id,
+  };
+}
+
+async function inInbox(person: Person, meshId: string, text: string): Promise<void> {
+  await until(`"${text}" is in ${person.name}'s inbox`, ARRIVAL_LIMIT_MS, () => {
+    return readInboxFile(person, meshId).some((message) => message.text === text);
+  });
+}
+
+async function talk({ model, ada, bob, adasClaude, bobsClaude, meshId }: Stage): Promise<void> {
+  await adasClaude.turn("Ask Bob.");
+  await inInbox(bob, meshId, QUESTION);
+  await bobsClaude.turn("Read your messages and answer.");
+  const [, afterReading] = await model.requests("bob");
+  assert.match(textOf(afterReading), new RegExp(QUESTION.replace("?", "\\?")));
+  assert.match(textOf(afterReading), /Ada/);
+  await inInbox(ada, meshId, ANSWER);
+  await adasClaude.turn("Read the answer.");
+  assert.match(textOf((await model.requests("ada")).at(-1)), /It is teal\./);
+}
+
+/** Both messages come while Bob's turn runs: one before a tool ends, one when the model has nothing more to do. */
+async function interrupt(stage: Stage): Promise<void> {
+  const { model, bob, adasClaude, bobsClaude, meshId } = stage;
+  const before = (await model.requests("bob")).length;
+  const calling = model.hold("bob", before + 1);
+  const finishing = model.hold("bob", before + 2);
+  const turn = bobsClaude.turn("Look who is there.");
+  const first = await calling;
+  await adasClaude.turn("Warn Bob.");
+  await inInbox(bob, meshId, URGENT);
+  first.release();
+  const second = await finishing;
+  await adasClaude.turn("Tell Bob.");
+  await inInbox(bob, meshId, LATE);
+  second.release();
+  await turn;
+  const [prompted, afterTool, afterStop, ...others] = (await model.requests("bob")).slice(before);
+  assert.ok(!textOf(prompted).includes(URGENT), "the message came before it was sent");
+  assert.match(textOf(afterTool), /PostToolUse.*Stop the deployment/s);
+  assert.match(textOf(afterStop), /[Ss]top hook.*The rollback is done/s);
+  assert.deepEqual(others, [], "the turn went on although nothing was new");
+}
+
+async function unseen(person: Person, meshId: string): Promise<string[]> {
+  const { messages } = await person.ask("inbox", "--all");
+  const here = (messages as { id: string; meshId: string; seenAt: string | null; text: string }[])
+    .filter((message) => message.meshId === meshId);
+  return here.filter((message) => message.seenAt === null).map((message) => message.text);
+}
+
+Deno.test({
+  name: "two real Claude Codes ask, answer and interrupt each other",
+  ignore: "reason" in installed,
+  async fn(test) {
+    await using cleanUp = new AsyncDisposableStack();
+    const stage = await openStage(installed as ClaudeCode, cleanUp);
+    const { ada, bob, adasClaude, bobsClaude, meshId } = stage;
+    await test.step("claude mcp list says Connected in both homes", async () => {
+      for (const claude of [adasClaude, bobsClaude]) {
+        const { stdout } = await claude.run("mcp", "list");
+        assert.match(stdout, /claudemesh: .*Connected/);
+      }
+    });
+    await test.step("one sends, the other reads and answers", () => talk(stage));
+    await test.step("hooks carry what comes in the middle of a turn", () => interrupt(stage));
+    await test.step("everything arrived once, and what was carried counts as seen", async () => {
+      const texts = (person: Person) => readInboxFile(person, meshId).map(({ text }) => text);
+      assert.deepEqual(texts(bob), [QUESTION, URGENT, LATE]);
+      assert.deepEqual(texts(ada), [ANSWER]);
+      assert.deepEqual(await unseen(bob, meshId), []);
+      assert.deepEqual(await unseen(ada, meshId), []);
+    });
+  },
+});
