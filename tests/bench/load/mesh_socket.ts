@@ -12,6 +12,8 @@ export interface Delivery {
   readonly messageId: string;
   readonly senderMemberPubkey: string;
   readonly client_message_id?: string;
+  /** `system`: an event of the mesh, no message. */
+  readonly subtype?: string;
 }
 
 export interface MeshSocketOptions {
@@ -147,6 +149,7 @@ export class MeshSocket {
       case "ack":
         return this.#options.onAck?.(frame.id ?? "");
       case "push":
+        if ((frame as unknown as Delivery).subtype === "system") return;
         return this.#deliver([frame as unknown as Delivery]);
       case "push_batch":
         return this.#deliver(frame.pushes ?? []);
@@ -157,7 +160,7 @@ export class MeshSocket {
       case "error":
         return this.#refused(frame);
       default:
-        // System events of other members' coming and going.
+        // Answers that nobody asked for here.
         return;
     }
   }
