@@ -13,6 +13,11 @@ async function main(argv: readonly string[]): Promise<number | null> {
       return 0;
     case "hook":
       return await (await import("./agent/verbs/hook.ts")).runHook(argv.slice(1));
+    case "mcp": {
+      const options = (await import("./mcp/arguments.ts")).mcpArguments(argv.slice(1));
+      if (options !== null) return await roles.mcp(options);
+    }
+    // falls through: the parser explains what it is given
     default:
       return await (await import("./agent/verbs/run.ts")).runVerb(argv, roles, config.version);
   }

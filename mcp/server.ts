@@ -1,7 +1,6 @@
 /**
  * The MCP server: its capabilities and handlers, over whatever transport it is given.
  */
-import { Server } from "@modelcontextprotocol/sdk/server";
 // @ts-types="@modelcontextprotocol/sdk/types"
 import {
   CallToolRequestSchema,
@@ -25,6 +24,7 @@ import { CHANNEL_METHOD } from "./channel.ts";
 import { ChannelPushes } from "./channel_pushes.ts";
 import { instructions } from "./instructions.ts";
 import { getPrompt, listPrompts, type PromptSource } from "./prompts.ts";
+import { ProtocolServer } from "./protocol_server.ts";
 import { listResources, readResource, type ResourceSource } from "./resources.ts";
 import { callTool } from "./tool_calls.ts";
 import { allTools, listedTool } from "./tools/catalog.ts";
@@ -60,7 +60,7 @@ function isForeseen(error: unknown): boolean {
 /** A server for one client. */
 export class ClaudemeshServer {
   readonly #options: McpServerOptions;
-  readonly #server: Server;
+  readonly #server: ProtocolServer;
   readonly #link: AgentLink;
   readonly #pushes: ChannelPushes;
   readonly #tools: ReadonlyMap<string, Tool>;
@@ -71,7 +71,8 @@ export class ClaudemeshServer {
   constructor(options: McpServerOptions) {
     this.#options = options;
     const { displayName, messageMode = "push" } = options.attachment;
-    this.#server = new Server({ name: "claudemesh", version: options.version }, {
+    this.#server = new ProtocolServer({
+      info: { name: "claudemesh", version: options.version },
       capabilities: {
         experimental: { "claude/channel": {} },
         tools: { listChanged: true },
@@ -95,7 +96,7 @@ export class ClaudemeshServer {
     const tools = allTools(() => ({
       messageMode: this.#pushes.mode,
       isReady: this.#isInitialized,
-      clientName: this.#server.getClientVersion()?.name ?? null,
+      clientName: this.#server.clientInfo?.name ?? null,
     }));
     this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
     this.#server.onerror = (error) => options.report(error);
@@ -128,7 +129,7 @@ export class ClaudemeshServer {
   }
 
   #attachment(): LocalParams<"session.attach"> {
-    const channel = this.#server.getClientVersion()?.name.slice(0, 64);
+    const channel = this.#server.clientInfo?.name.slice(0, 64);
     return {
       peerType: "ai",
       ...(channel ? { channel } : {}),
