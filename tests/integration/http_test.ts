@@ -1,34 +1,18 @@
 /** The HTTP routes of a real broker on loopback: health, mesh creation, joining by token, hooks, the invite page. */
 import assert from "node:assert/strict";
 import { joinText } from "../../broker/api/invites.ts";
-import { loadSettings } from "../../broker/config.ts";
-import type { Settings } from "../../broker/core/settings.ts";
-import { type Broker, startBroker } from "../../broker/server.ts";
 import { encodeInviteV1, type InviteV1Fields, signInviteV1 } from "../../crypto/invite_v1.ts";
 import { generateKeyPair, type KeyPair, sign } from "../../crypto/sign.ts";
 import type { Sql } from "../../storage/sql/port.ts";
-import { creationBody, type FoundedMesh, foundTestMesh, post } from "../support/admission.ts";
+import {
+  creationBody,
+  type FoundedMesh,
+  foundTestMesh,
+  ownerOf,
+  post,
+  withBroker,
+} from "../support/admission.ts";
 import { eachDriver } from "../support/sql.ts";
-
-/** Runs `run` with a broker on `sql`, and closes it. */
-async function withBroker(
-  sql: Sql,
-  overrides: Partial<Settings>,
-  run: (broker: Broker) => Promise<void>,
-): Promise<void> {
-  const dataDir = await Deno.makeTempDir();
-  try {
-    const settings = await loadSettings({ flags: { dataDir, port: "0" }, env: {} });
-    const broker = await startBroker({ ...settings, ...overrides }, { sql });
-    try {
-      await run(broker);
-    } finally {
-      await broker.close();
-    }
-  } finally {
-    await Deno.remove(dataDir, { recursive: true });
-  }
-}
 
 eachDriver("health names the store, and readiness follows a read-back from it", async (open) => {
   const sql = await open();
@@ -40,7 +24,7 @@ eachDriver("health names the store, and readiness follows a read-back from it", 
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
-  await withBroker(flaky, {}, async ({ url }) => {
+  await withBroker(flaky, {}, async (_test, url) => {
     const health = await (await fetch(`${url}/health`)).json();
     assert.equal(health.status, "ok");
     assert.deepEqual(health.store, { driver: sql.driver, durability: sql.durability });
@@ -65,7 +49,7 @@ eachDriver("health names the store, and readiness follows a read-back from it", 
 
 eachDriver("a mesh is made once: with owner, epoch, sealed key and audit", async (open) => {
   const sql = await open();
-  await withBroker(sql, {}, async ({ url }) => {
+  await withBroker(sql, {}, async (_test, url) => {
     const body = creationBody({ slug: "team" });
     const made = await post(`${url}/meshes`, body);
     assert.equal(made.status, 201);
@@ -89,7 +73,7 @@ eachDriver("a mesh is made once: with owner, epoch, sealed key and audit", async
 });
 
 eachDriver("a taken slug is refused with one that is free", async (open) => {
-  await withBroker(await open(), {}, async ({ url }) => {
+  await withBroker(await open(), {}, async (_test, url) => {
     await post(`${url}/meshes`, creationBody({ slug: "team" }));
     await post(`${url}/meshes`, creationBody({ slug: "team-2" }));
     const { status, body } = await post(`${url}/meshes`, creationBody({ slug: "team" }));
@@ -104,7 +88,7 @@ eachDriver(
   "a mesh id cannot be taken over, nor its key exposed, nor a proof borrowed",
   async (open) => {
     const sql = await open();
-    await withBroker(sql, {}, async ({ url }) => {
+    await withBroker(sql, {}, async (_test, url) => {
       const mesh = await foundTestMesh(url);
       const taken = await post(`${url}/meshes`, creationBody({ meshId: mesh.meshId }));
       assert.equal(taken.body.error, "already_exists");
@@ -138,8 +122,7 @@ eachDriver(
 
 eachDriver("the mesh past the broker's limit is refused and leaves nothing", async (open) => {
   const sql = await open();
-  const { limits } = await loadSettings({ flags: { dataDir: "/nowhere" }, env: {} });
-  await withBroker(sql, { limits: { ...limits, meshesPerBroker: 2 } }, async ({ url }) => {
+  await withBroker(sql, { limits: { meshesPerBroker: 2 } }, async (_test, url) => {
     await foundTestMesh(url);
     await foundTestMesh(url);
     const { status, body } = await post(`${url}/meshes`, creationBody());
@@ -153,7 +136,7 @@ eachDriver("the mesh past the broker's limit is refused and leaves nothing", asy
 
 eachDriver("a key that the broker keeps is in the store encrypted only", async (open) => {
   const sql = await open();
-  await withBroker(sql, {}, async ({ url }) => {
+  await withBroker(sql, {}, async (_test, url) => {
     const mesh = await foundTestMesh(url, "broker");
     const [row] = await sql.query<{ kept: Uint8Array }>(
       "select broker_key as kept from mesh.mesh_epoch",
@@ -208,7 +191,7 @@ function joinRequest(token: string, joiner: KeyPair): Record<string, unknown> {
 
 eachDriver("a version 1 token joins once, with the row's role and preset", async (open) => {
   const sql = await open();
-  await withBroker(sql, {}, async ({ url, context }) => {
+  await withBroker(sql, {}, async ({ context }, url) => {
     const mesh = await foundTestMesh(url);
     const token = await importToken(sql, mesh, { role: "admin", rowRole: "member" });
     const joiner = generateKeyPair();
@@ -236,8 +219,7 @@ eachDriver(
   "a version 1 token that is forged, foreign, old or unproven does not join",
   async (open) => {
     const sql = await open();
-    const { limits } = await loadSettings({ flags: { dataDir: "/nowhere" }, env: {} });
-    await withBroker(sql, { limits: { ...limits, claimsPerMinute: 100 } }, async ({ url }) => {
+    await withBroker(sql, { limits: { claimsPerMinute: 100 } }, async (_test, url) => {
       const mesh = await foundTestMesh(url);
       const joiner = generateKeyPair();
       const token = await importToken(sql, mesh);
@@ -280,7 +262,7 @@ eachDriver(
 
 eachDriver("in compat mode a join needs no proof of the key", async (open) => {
   const sql = await open();
-  await withBroker(sql, { compat: true }, async ({ url }) => {
+  await withBroker(sql, { settings: { compat: true } }, async (_test, url) => {
     const mesh = await foundTestMesh(url);
     const token = await importToken(sql, mesh);
     const { timestamp: _timestamp, signature: _signature, ...bare } = joinRequest(
@@ -296,20 +278,20 @@ eachDriver(
   async (open) => {
     const sql = await open();
     const forwarded = { "x-forwarded-for": "203.0.113.1" };
-    await withBroker(sql, {}, async ({ url, context }) => {
+    await withBroker(sql, {}, async ({ context }, url) => {
       const refused = await post(`${url}/meshes`, creationBody(), forwarded);
       assert.equal(refused.status, 403);
       const token = { ...forwarded, authorization: `Bearer ${context.operatorToken}` };
       assert.equal((await post(`${url}/meshes`, creationBody(), token)).status, 201);
     });
-    await withBroker(sql, { meshCreation: "open" }, async ({ url }) => {
+    await withBroker(sql, { settings: { meshCreation: "open" } }, async (_test, url) => {
       assert.equal((await post(`${url}/meshes`, creationBody(), forwarded)).status, 201);
     });
   },
 );
 
 eachDriver("a hook's word for a session that is not here yet is kept", async (open) => {
-  await withBroker(await open(), {}, async ({ url }) => {
+  await withBroker(await open(), {}, async (_test, url) => {
     const hook = `${url}/hook/set-status`;
     const kept = await post(hook, { session_id: "s1", status: "working" });
     assert.deepEqual(kept.body, { ok: true, pending: true });
@@ -324,3 +306,32 @@ eachDriver("a hook's word for a session that is not here yet is kept", async (op
     assert.equal((await post(hook, { session_id: "s2", status: "idle" })).status, 200);
   });
 });
+
+eachDriver(
+  "a hook sets the session that it names, not another one in the same folder",
+  async (open) => {
+    await withBroker(await open(), {}, async (test, url) => {
+      const owner = ownerOf(await foundTestMesh(url));
+      const first = await test.socket();
+      await first.sessionHello(owner, { sessionId: "first", cwd: "/workspace", pid: 7 });
+      const second = await test.socket();
+      await second.sessionHello(owner, { sessionId: "second", cwd: "/workspace", pid: 8 });
+      const statuses = async () => {
+        const { peers } = await first.request("list_peers");
+        const listed = peers as { sessionId: string; status: string }[];
+        return Object.fromEntries(listed.map((peer) => [peer.sessionId, peer.status]));
+      };
+      const hook = `${url}/hook/set-status`;
+      const set = await post(hook, { session_id: "second", cwd: "/workspace", status: "working" });
+      assert.equal(set.body.ok, true);
+      assert.equal(typeof set.body.presence_id, "string");
+      assert.deepEqual(await statuses(), { first: "idle", second: "working" });
+      await post(hook, { cwd: "/workspace", pid: 7, status: "working" });
+      assert.deepEqual(await statuses(), { first: "working", second: "working" });
+      await post(hook, { session_id: "third", status: "working" });
+      const third = await test.socket();
+      await third.sessionHello(owner, { sessionId: "third" });
+      assert.equal((await statuses()).third, "working");
+    });
+  },
+);

@@ -7,6 +7,9 @@ import { inviteCanonical, makeClaim } from "../../crypto/invite_v2.ts";
 import { makeRotationProof, newEpochKey, sealKeyFor } from "../../crypto/mesh_key.ts";
 import { randomCode, randomId } from "../../crypto/random.ts";
 import { generateKeyPair, type KeyPair, sign } from "../../crypto/sign.ts";
+import type { Sql } from "../../storage/sql/port.ts";
+import { TestBroker, type TestBrokerOptions } from "./broker.ts";
+import type { PeerIdentity } from "./peer.ts";
 
 /** A mesh that was made over HTTP, with what its owner's agent knows. */
 export interface FoundedMesh {
@@ -17,6 +20,25 @@ export interface FoundedMesh {
   readonly ownerMemberId: string;
   /** The key of epoch 1. */
   readonly key: Uint8Array;
+}
+
+/** Runs `run` with a broker on `sql` and its address; closes it at the end. */
+export async function withBroker(
+  sql: Sql,
+  options: TestBrokerOptions,
+  run: (test: TestBroker, url: string) => Promise<void>,
+): Promise<void> {
+  const test = await TestBroker.start(sql, options);
+  try {
+    await run(test, test.broker.url);
+  } finally {
+    await test.close();
+  }
+}
+
+/** The owner of a mesh, to say hello with. */
+export function ownerOf(mesh: FoundedMesh): PeerIdentity {
+  return { id: mesh.ownerMemberId, meshId: mesh.meshId, keys: mesh.owner };
 }
 
 /** An HTTP answer, read. */
