@@ -19,11 +19,18 @@ function parametersOf(op: ToolOp): z.ZodObject {
   const shownAs = new Map(Object.entries(rename).map(([shown, field]) => [field, shown]));
   const shape: Record<string, z.ZodType> = {};
   for (const [field, schema] of Object.entries(op.input.shape)) {
-    if (!hide.includes(field)) shape[shownAs.get(field) ?? field] = schema as z.ZodType;
+    if (!hide.includes(field)) shape[shownAs.get(field) ?? field] = parameterOf(op, field, schema);
   }
   shape.mesh ??= meshParameter;
   if (hasList(op)) shape.offset ??= offsetParameter;
   return z.object(shape);
+}
+
+/** What the verb takes as an argument, the tool requires, though old clients may leave it out of the frame. */
+function parameterOf(op: ToolOp, field: string, schema: unknown): z.ZodType {
+  const isArgument = op.verb?.positionals.includes(field) ?? false;
+  if (!isArgument || !(schema instanceof z.ZodDefault)) return schema as z.ZodType;
+  return (schema.unwrap() as z.ZodType).describe(schema.description ?? "");
 }
 
 function hasList(op: ToolOp): boolean {
