@@ -101,8 +101,11 @@ export async function runHook(argv: readonly string[]): Promise<number> {
     ]);
     const client = await openLocal(homePaths().socketPath);
     if (client === null) return 0;
-    const { output } = await client.call("hook", params, { timeoutMs: ANSWER_TIMEOUT_MS });
+    const options = { timeoutMs: ANSWER_TIMEOUT_MS };
+    const { output, carried } = await client.call("hook", params, options);
     if (output !== null) printAnswer(JSON.stringify(output));
+    // Seen counts from here on: a hook that dies before it has printed loses no message.
+    if (carried.length > 0) await client.call("messages.seen", { ids: [...carried] }, options);
   } catch (error) {
     if (debug) printNotice(String(error));
   }
