@@ -25,7 +25,8 @@ export const ZONE_RULES: readonly ZoneRule[] = [
   { zone: "broker/api/", may: [], packages: ["zod"] },
   { zone: "broker/features/", may: [...BROKER_SHARED, "crypto/"] },
   { zone: "broker/core/", may: ["broker/api/", "crypto/", "storage/"] },
-  { zone: "broker/http/", may: BROKER_SHARED },
+  // /health names the program's version.
+  { zone: "broker/http/", may: [...BROKER_SHARED, "deno.json"] },
   { zone: "broker/jobs/", may: BROKER_SHARED },
   { zone: "broker/server.ts", may: ["broker/", "storage/", "crypto/"] },
   // What main.ts loads for the role: reads the configuration, builds the server, waits for its end.
