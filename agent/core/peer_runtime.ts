@@ -34,7 +34,10 @@ export interface PeerRuntimeOptions {
 }
 
 /** Names the agent's own connection; there is one agent for a member key. */
-const CONTROL_SESSION = "agent";
+/** The agent's own session of a member; its id must differ from that of other members. */
+function controlSessionOf(memberId: string): string {
+  return `agent-${memberId}`;
+}
 const DIRECTORY_EVENTS: ReadonlySet<string> = new Set([
   "member_added",
   "member_removed",
@@ -191,7 +194,7 @@ export class PeerRuntime {
       meshId,
       memberId,
       pubkey: member.publicKey,
-      sessionId: CONTROL_SESSION,
+      sessionId: controlSessionOf(memberId),
       pid: Deno.pid,
       cwd: "",
       hostname: Deno.hostname(),
