@@ -128,11 +128,15 @@ export const join: Verb = {
     const wait = { least: 0, most: 3600, otherwise: DEFAULT_KEY_WAIT_S };
     const waitS = numberFlag(textFlag(context, "wait"), "wait", wait);
     const broker = textFlag(context, "broker") ?? Deno.env.get("CLAUDEMESH_BROKER_URL");
-    const mesh = await joinMesh(new Home(), textArgument(context, 0), {
+    const { mesh, alreadyMember, verified } = await joinMesh(new Home(), textArgument(context, 0), {
       displayName: displayName(context),
       ...(broker ? { brokerUrl: broker } : {}),
     });
     const waiting = await waitForKey(context, mesh.slug, waitS * 1000);
+    const again = alreadyMember ? " (you were a member already)" : "";
+    const trust = verified
+      ? ""
+      : `\n  ${style.warn("Joined without the link's secret: a person must hand over the key.")}`;
     const state = waiting === null
       ? ""
       : `\n  ${style.warn(printable(waiting))}\n  ${style.dim("Direct messages work already.")}`;
@@ -143,9 +147,13 @@ export const join: Verb = {
         name: mesh.name,
         role: mesh.role,
         custody: mesh.custody,
+        already_member: alreadyMember,
+        verified,
         key_state: waiting === null ? "current" : "waiting",
       },
-      text: `${marks.done()} Joined ${mesh.slug} as ${printable(mesh.displayName)}${state}`,
+      text: `${marks.done()} Joined ${mesh.slug} as ${
+        printable(mesh.displayName)
+      }${again}${trust}${state}`,
     };
   },
 };

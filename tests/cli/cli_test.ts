@@ -20,7 +20,6 @@ async function perform(step: Step, folder: string, values: Map<string, string>):
   const child = new Deno.Command(program, {
     args,
     env: {
-      HOME: home,
       CLAUDEMESH_CONFIG_DIR: join(home, ".claudemesh"),
       CLAUDE_CONFIG_DIR: join(home, ".claude"),
       CLAUDEMESH_DISPLAY_NAME: step.home[0]!.toUpperCase() + step.home.slice(1),
@@ -72,7 +71,7 @@ for (const entry of Deno.readDirSync(FOLDER)) {
 
 async function stopAgent(home: string): Promise<void> {
   const [program, ...args] = selfCommand(["agent", "stop"]);
-  const env = { HOME: home, CLAUDEMESH_CONFIG_DIR: join(home, ".claudemesh"), NO_COLOR: "1" };
+  const env = { CLAUDEMESH_CONFIG_DIR: join(home, ".claudemesh"), NO_COLOR: "1" };
   const { code, stderr } = await new Deno.Command(program, { args, env }).output();
   assert.equal(code, 0, new TextDecoder().decode(stderr));
 }

@@ -46,7 +46,8 @@ class Demo {
   }
 
   async #send(what: string, from: Person, to: string, text: string, expected: Person[]) {
-    const answer = await from.run("send", to, text);
+    const waitS = this.#stage.broker.running ? "5" : "0";
+    const answer = await from.run("send", to, text, "--wait", waitS);
     const [result] = answer.results as { messageId: string | null; clientMessageId: string }[];
     this.#sent.push({
       what,

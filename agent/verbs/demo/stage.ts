@@ -30,7 +30,6 @@ export class Person {
   constructor(name: string, folder: string) {
     this.name = name;
     this.#environment = {
-      HOME: folder,
       CLAUDEMESH_CONFIG_DIR: join(folder, ".claudemesh"),
       CLAUDEMESH_DISPLAY_NAME: name,
       NO_COLOR: "1",
@@ -82,6 +81,10 @@ export class DemoBroker {
     this.#port = port;
     this.#folder = folder;
     this.url = `http://127.0.0.1:${port}`;
+  }
+
+  get running(): boolean {
+    return this.#process !== null;
   }
 
   /** Starts it and waits until its store answers. */
