@@ -21,6 +21,8 @@ export interface HttpBindings {
   readonly remoteAddr: Deno.Addr;
 }
 
+const REQUEST_ID_LENGTH = 12;
+
 export type HttpApp = Hono<{ Bindings: HttpBindings }>;
 type HttpContext = Context<{ Bindings: HttpBindings }>;
 
@@ -48,11 +50,31 @@ async function answer(
   route: Route,
   context: HttpContext,
 ): Promise<Response> {
+  const startMs = broker.clock.now();
+  const requestId = broker.random.id().slice(0, REQUEST_ID_LENGTH);
+  const response = await handled(broker, route, context, requestId);
+  response.headers.set("x-request-id", requestId);
+  // The pattern, not the path: a code in it is as good as an invite.
+  broker.log.debug("request", {
+    requestId,
+    route: `${route.method} ${route.path}`,
+    status: response.status,
+    tookMs: broker.clock.now() - startMs,
+  });
+  return response;
+}
+
+async function handled(
+  broker: BrokerContext,
+  route: Route,
+  context: HttpContext,
+  requestId: string,
+): Promise<Response> {
   try {
     const call = await admitted(broker, route, context);
     return await route.handle(call);
   } catch (cause) {
-    const error = publicError(broker, route, cause);
+    const error = publicError(broker, route, cause, requestId);
     return route.answers === "page" ? errorPage(error) : failure(error, route.statuses);
   }
 }
@@ -77,7 +99,7 @@ async function admitted(broker: BrokerContext, route: Route, context: HttpContex
   }
   const body = route.body === null
     ? undefined
-    : await readBody(context.req.raw, route.body.schema, route.body.limitBytes);
+    : await readBody(context.req.raw, route.body.schema, route.body.limitBytes, broker.clock);
   return { broker, address, param: (name: string) => context.req.param(name) ?? "", body };
 }
 
@@ -111,15 +133,19 @@ function sameText(left: string, right: string): boolean {
   return a !== undefined && b !== undefined && timingSafeEqual(a, b);
 }
 
-/** What may be told of a failure; the rest goes to the log under a reference. Paths are logged as patterns: codes are secret. */
-function publicError(broker: BrokerContext, route: Route, cause: unknown): MeshError {
+/** What may be told of a failure; the rest goes to the log under the request's id. */
+function publicError(
+  broker: BrokerContext,
+  route: Route,
+  cause: unknown,
+  reference: string,
+): MeshError {
   const error = storeError(cause);
   if (error.code !== "internal" && error.code !== "unavailable" && error.code !== "storage_full") {
     return error;
   }
-  const reference = broker.random.id().slice(0, 12);
   broker.log.error("a request failed", {
-    reference,
+    requestId: reference,
     route: `${route.method} ${route.path}`,
     code: error.code,
     error: String(error.cause ?? error),

@@ -20,6 +20,14 @@ interface Dependency {
 /** The three routes; uptime counts from this call. */
 export function healthRoutes(broker: BrokerContext): Route[] {
   const startedAtMs = broker.clock.now();
+  let asking: Promise<Dependency> | null = null;
+  /** Whoever asks while an answer is on its way gets that one: asking often costs the store nothing. */
+  function askStore(): Promise<Dependency> {
+    asking ??= readBack(broker).finally(() => {
+      asking = null;
+    });
+    return asking;
+  }
   return [
     route({
       method: "GET",
@@ -39,7 +47,7 @@ export function healthRoutes(broker: BrokerContext): Route[] {
       rate: null,
       body: null,
       answers: "json",
-      handle: ready,
+      handle: async () => ready(broker, await askStore()),
     }),
     route({
       method: "GET",
@@ -63,8 +71,7 @@ function alive(broker: BrokerContext, startedAtMs: number): object {
   };
 }
 
-async function ready({ broker }: HttpCall<unknown>): Promise<Response> {
-  const store = await readBack(broker);
+function ready(broker: BrokerContext, store: Dependency): Response {
   broker.metrics.storeHealthy.set(store.ok ? 1 : 0);
   const ok = store.ok && !broker.stopping();
   const reason = broker.stopping() ? "stopping" : store.ok ? undefined : "store";

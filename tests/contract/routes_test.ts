@@ -195,6 +195,7 @@ Deno.test("no answer may be framed, sniffed, cached or shared with another site"
     assert.equal(headers.get("referrer-policy"), "no-referrer");
     assert.equal(headers.get("cache-control"), "no-store");
     assert.equal(headers.get("access-control-allow-origin"), null);
+    assert.match(headers.get("x-request-id") ?? "", /^[0-9A-Za-z]{12}$/);
   }
 });
 
