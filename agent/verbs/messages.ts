@@ -1,6 +1,7 @@
 /**
  * Verbs for messages: `send` and `inbox`.
  */
+import type { LocalResult } from "../core/local_api.ts";
 import type { LocalMessage } from "../core/local_types.ts";
 import { LocalError } from "../core/local_error.ts";
 import { marks, printable, style } from "../ui/style.ts";
@@ -81,31 +82,33 @@ export const send: Verb = {
       ...(textFlag(context, "replyTo") ? { replyTo: textFlag(context, "replyTo")! } : {}),
       waitMs: wait * 1000,
     });
-    const lines = results.map((result) => {
-      const to = printable(result.to);
-      if (!result.ok) {
-        const hint = result.error.hint ? `\n  ${style.dim(result.error.hint)}` : "";
-        return `${marks.failed()} ${to}: ${printable(result.error.message)}${hint}`;
-      }
-      if (result.state === "queued_locally") {
-        return `${marks.warning()} ${to}: queued here until the broker answers  ${
-          style.dim(result.clientMessageId)
-        }`;
-      }
-      const others = result.recipients === 1 ? "" : ` (${result.recipients} recipients)`;
-      return `${marks.done()} ${to}${others}  ${style.dim(result.messageId ?? "")}`;
-    });
-    const failed = results.find((result) => !result.ok);
+    const failures = results.filter((result) => !result.ok);
+    const first = failures[0]?.error;
     return {
-      data: {
-        results,
-        ...(failed && !failed.ok ? { error: failed.error } : {}),
-      },
-      text: lines.join("\n"),
-      exit: failed && !failed.ok ? failed.error.exit : 0,
+      data: { results, ...(first ? { error: first } : {}) },
+      text: results.filter((result) => result.ok).map(sentLine).join("\n"),
+      notice: failures.map(failureLine).join("\n"),
+      exit: first?.exit ?? 0,
     };
   },
 };
+
+type Outcome = LocalResult<"send">["results"][number];
+
+function sentLine(result: Outcome & { ok: true }): string {
+  const to = printable(result.to);
+  if (result.state === "queued_locally") {
+    const id = style.dim(result.clientMessageId);
+    return `${marks.warning()} ${to}: queued here until the broker answers  ${id}`;
+  }
+  const others = result.recipients === 1 ? "" : ` (${result.recipients} recipients)`;
+  return `${marks.done()} ${to}${others}  ${style.dim(result.messageId ?? "")}`;
+}
+
+function failureLine(result: Outcome & { ok: false }): string {
+  const hint = result.error.hint ? `\n  ${style.hint(printable(result.error.hint))}` : "";
+  return `${marks.failed()} ${printable(result.to)}: ${printable(result.error.message)}${hint}`;
+}
 
 /** Renders one message for a terminal: who, when, how far to be trusted, then the text. */
 export function renderMessage(message: LocalMessage, nowMs: number): string {

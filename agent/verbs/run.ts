@@ -132,7 +132,10 @@ async function perform(verb: Verb, context: VerbContext): Promise<number | null>
   if (context.json) {
     const envelope = { schema_version: "1.0", ok: exit === 0, ...result.data };
     printAnswer(JSON.stringify(envelope, null, 2));
-  } else if (result.text !== "") printAnswer(result.text);
+    return exit;
+  }
+  if (result.text !== "") printAnswer(result.text);
+  if (result.notice) printNotice(result.notice);
   return exit;
 }
 

@@ -41,6 +41,8 @@ export interface VerbResult {
   readonly data: Readonly<Record<string, unknown>>;
   /** What people read; printed without `--json`. */
   readonly text: string;
+  /** What people read on standard error: the parts that failed. */
+  readonly notice?: string;
   /** Exit code where it is not 0 although the verb has an answer (a failed check, a refused send). */
   readonly exit?: number;
 }
