@@ -65,6 +65,7 @@ export class PeerRuntime {
   readonly #options: PeerRuntimeOptions;
   #ack: HelloAck | null = null;
   #directoryIsStale = true;
+  #fetching: Promise<void> | null = null;
   #cancelSweep: () => void;
   #background = new Set<Promise<unknown>>();
   #stopped = false;
@@ -151,9 +152,17 @@ export class PeerRuntime {
   }
 
   /** Fetches members and peers when they may have changed; rejects as `call` does. */
-  async refreshDirectory(force = false): Promise<void> {
-    if (!this.#directoryIsStale && !force) return;
+  async refreshDirectory(): Promise<void> {
+    if (this.#fetching === null && !this.#directoryIsStale) return;
+    this.#fetching ??= this.#fetchDirectory().finally(() => {
+      this.#fetching = null;
+    });
+    await this.#fetching;
+  }
+
+  async #fetchDirectory(): Promise<void> {
     const { call } = this.#options;
+    // Before the answers: what happens meanwhile makes them stale again.
     this.#directoryIsStale = false;
     try {
       const [listed, here] = await Promise.all([
