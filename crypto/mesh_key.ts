@@ -83,7 +83,7 @@ export function makeRotationProof(rotation: Rotation, memberSecretKey: string): 
   if (!isRotation(rotation)) throw new TypeError("not a rotation to vouch for");
   const by = publicKeyOf(memberSecretKey);
   const keyHash = toHex(sha256(rotation.newKey));
-  const text = rotationText(rotation, by, keyHash);
+  const text = rotationText(rotation.meshId, rotation.epoch, by, keyHash);
   const { previousKey } = rotation;
   return {
     by,
@@ -100,15 +100,27 @@ export function makeRotationProof(rotation: Rotation, memberSecretKey: string): 
  */
 export function checkRotationProof(rotation: Rotation, proof: RotationProof): boolean {
   if (!isRotation(rotation) || proof.keyHash !== toHex(sha256(rotation.newKey))) return false;
-  const text = rotationText(rotation, proof.by, proof.keyHash);
-  if (!verify(text, proof.signature, proof.by)) return false;
+  if (!isSignedRotation(rotation.meshId, rotation.epoch, proof)) return false;
+  const text = rotationText(rotation.meshId, rotation.epoch, proof.by, proof.keyHash);
   if (rotation.previousKey === null) return proof.mac === null;
   if (typeof proof.mac !== "string" || !HEX_64.test(proof.mac)) return false;
   return equalBytes(fromHex(proof.mac), rotationMac(rotation.previousKey, text));
 }
 
-function rotationText(rotation: Rotation, by: string, keyHash: string): string {
-  return `claudemesh-rotate|v1|${rotation.meshId}|${rotation.epoch}|${by}|${keyHash}`;
+/**
+ * Whether `proof.by` signed that `epoch` begins with the key of this hash: all that somebody without
+ * the keys, such as the broker, can check. Never throws.
+ */
+export function isSignedRotation(
+  meshId: string,
+  epoch: number,
+  proof: Pick<RotationProof, "by" | "keyHash" | "signature">,
+): boolean {
+  return verify(rotationText(meshId, epoch, proof.by, proof.keyHash), proof.signature, proof.by);
+}
+
+function rotationText(meshId: string, epoch: number, by: string, keyHash: string): string {
+  return `claudemesh-rotate|v1|${meshId}|${epoch}|${by}|${keyHash}`;
 }
 
 function rotationMac(previousKey: Uint8Array, text: string): Uint8Array {

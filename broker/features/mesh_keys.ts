@@ -2,6 +2,7 @@
  * The mesh key over the wire: sealed copies for each member, rotation, and the hand-over to members that wait. The broker
  * checks who may do it and that all is complete; the key itself it sees under custody `broker` only.
  */
+import { isSignedRotation } from "../../crypto/mesh_key.ts";
 import {
   advanceEpoch,
   clearKicked,
@@ -16,7 +17,7 @@ import { selectMesh } from "../../storage/sql/queries/meshes.ts";
 import { MeshError } from "../api/errors.ts";
 import { meshKeyEvents, type meshKeys as contract } from "../api/mesh_keys.ts";
 import type { Handlers } from "../api/op.ts";
-import { isSealedKey, isSignedRotation, keptKey } from "../core/admission/sealed_key.ts";
+import { isSealedKey, keptKey } from "../core/admission/sealed_key.ts";
 import type { BrokerContext, Call } from "../core/context.ts";
 import type { Member, Mesh } from "../core/model.ts";
 

@@ -4,6 +4,7 @@
  */
 import { AUDIT_GENESIS } from "../../../crypto/audit_hash.ts";
 import { verify } from "../../../crypto/sign.ts";
+import { isSignedRotation } from "../../../crypto/mesh_key.ts";
 import type { SqlExecutor } from "../../../storage/sql/port.ts";
 import {
   countMeshes,
@@ -17,7 +18,7 @@ import { MeshError } from "../../api/errors.ts";
 import { type CreateMeshBody, type CreateMeshResult, createMeshText } from "../../api/mesh.ts";
 import type { BrokerContext } from "../context.ts";
 import type { Mesh } from "../model.ts";
-import { isSealedKey, isSignedRotation, keptKey } from "./sealed_key.ts";
+import { isSealedKey, keptKey } from "./sealed_key.ts";
 
 const FIRST_EPOCH = 1;
 const MAX_SLUG_LENGTH = 32;

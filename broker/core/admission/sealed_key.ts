@@ -5,8 +5,7 @@
 import { fromBase64 } from "../../../crypto/bytes.ts";
 import { SEALED_BOX_OVERHEAD_BYTES } from "../../../crypto/box.ts";
 import { sha256 } from "../../../crypto/kdf.ts";
-import { EPOCH_KEY_BYTES, type RotationProof, sealKeyFor } from "../../../crypto/mesh_key.ts";
-import { isPublicKey, verify } from "../../../crypto/sign.ts";
+import { EPOCH_KEY_BYTES, sealKeyFor } from "../../../crypto/mesh_key.ts";
 import type { SqlExecutor } from "../../../storage/sql/port.ts";
 import { anyBrokerKey, findBrokerKey } from "../../../storage/sql/queries/mesh_keys.ts";
 import { MeshError } from "../../api/errors.ts";
@@ -18,15 +17,6 @@ import type { Mesh } from "../model.ts";
 /** Whether `sealed` is base64 of as many bytes as a sealed mesh key has. */
 export function isSealedKey(sealed: string): boolean {
   return bytesOf(sealed)?.length === EPOCH_KEY_BYTES + SEALED_BOX_OVERHEAD_BYTES;
-}
-
-/**
- * Checks the signature of a rotation by the member `by`. Whether the key is the one behind `keyHash`, and the MAC under
- * the previous key, only members can tell; they do (`crypto/mesh_key.ts`, whose text this is).
- */
-export function isSignedRotation(meshId: string, epoch: number, proof: RotationProof): boolean {
-  const text = `claudemesh-rotate|v1|${meshId}|${epoch}|${proof.by}|${proof.keyHash}`;
-  return isPublicKey(proof.by) && verify(text, proof.signature, proof.by);
 }
 
 /**
