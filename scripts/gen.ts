@@ -9,8 +9,10 @@ import { LIMITS } from "../broker/api/limits.ts";
 import { COMMON_FAILS, type Op } from "../broker/api/op.ts";
 import { REVISIONS } from "../broker/api/revisions.ts";
 import { derivedVerbs, writtenVerbs } from "../agent/verbs/catalog.ts";
+import { allTools, listedTool } from "../mcp/tools/catalog.ts";
 import { PROJECT_ROOT } from "./project_files.ts";
 import { protocolPage } from "./protocol_page.ts";
+import { toolsPage } from "./tools_page.ts";
 import { verbsPage } from "./verbs_page.ts";
 
 /** A page and how to make it; `make` returns unformatted Markdown. */
@@ -33,8 +35,18 @@ function protocol(): string {
   });
 }
 
+function tools(): string {
+  // The page lists what is served; nothing is called, so there is no channel to ask.
+  return toolsPage(
+    allTools(() => {
+      throw new Error("the reference page calls no tool");
+    }).map(listedTool),
+  );
+}
+
 const PAGES: readonly Page[] = [
   { path: "docs/PROTOCOL.md", make: protocol },
+  { path: "docs/TOOLS.md", make: tools },
   {
     path: "docs/VERBS.md",
     make: async () => verbsPage([...writtenVerbs, ...await derivedVerbs()]),
