@@ -155,8 +155,8 @@ class Reader {
     const value = kind.read(given.text);
     if (value !== undefined) return value;
     this.#problems.push(
-      `${given.source} has ${given.text.length} characters that are not ${kind.shape}; ` +
-        `set it to ${kind.shape}, or leave it out`,
+      `${given.source} must be ${kind.shape}; the ${given.text.length} characters it has are not. ` +
+        "Correct it or leave it out",
     );
     return undefined;
   }
