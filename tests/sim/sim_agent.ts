@@ -47,8 +47,6 @@ export class SimAgent {
   readonly plan: AgentPlan;
   readonly outbox: OutMessage[] = [];
   readonly inbox: InMessage[] = [];
-  /** Whether a refusal may have changed the order of its messages. */
-  wasRefused = false;
   readonly #ids = new Set<string>();
   readonly #world: AgentWorld;
   readonly #links = new Map<string, OpenLink>();
@@ -157,7 +155,6 @@ export class SimAgent {
       message.state = "acked";
       message.messageId = frame.messageId;
     } else {
-      this.wasRefused = true;
       // After an attempt without an answer nobody can say that a full queue has kept it out.
       const givesUp = frame.code === "not_found" || (frame.code === "queue_full" &&
         message.attempts === 1 && this.#world.random.chance(0.5));

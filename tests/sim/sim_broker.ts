@@ -27,6 +27,8 @@ export interface BrokerWorld extends StoreWorld {
   readonly hidden: ReadonlySet<string>;
   /** Hears whom a message must reach, at the moment the broker gets it. */
   expected(clientMessageId: string, recipients: readonly number[]): void;
+  /** Hears of every refused send, also of those whose sender never gets the answer. */
+  refused(memberNumber: number): void;
   failure(error: unknown): void;
 }
 
@@ -36,6 +38,7 @@ export class SimBroker {
   #delivery: Delivery | null = null;
   #mesh: Mesh | null = null;
   #dead = false;
+  #loaded = false;
 
   constructor(world: BrokerWorld) {
     this.#world = world;
@@ -46,6 +49,11 @@ export class SimBroker {
   /** Null while it starts. */
   get delivery(): Delivery | null {
     return this.#delivery;
+  }
+
+  /** Whether open mail of earlier lives is known again. */
+  get loaded(): boolean {
+    return this.#loaded;
   }
 
   get members(): readonly Member[] {
@@ -89,6 +97,11 @@ export class SimBroker {
   }
 
   sweep(): void {
+    if (this.#mesh === null) return;
+    this.#delivery?.load(this.#mesh).then(
+      () => this.#loaded = true,
+      (error) => this.#refusal(error),
+    );
     this.#delivery?.sweep().catch((error) => this.#refusal(error));
   }
 
@@ -149,6 +162,7 @@ export class SimBroker {
   #refused(connection: SimConnection, id: string, error: unknown): void {
     if (!(error instanceof MeshError) || error.code === "internal") this.#world.failure(error);
     const code = error instanceof MeshError ? error.code : "internal";
+    this.#world.refused(connection.member.number);
     connection.send(JSON.stringify({ type: "error", id, code }));
   }
 

@@ -11,11 +11,11 @@ export class Mailbox {
   readonly member: Member;
   /** All open deliveries by message id, in the order of the log. */
   readonly open = new Map<string, OpenDelivery>();
-  /** `now` messages that wait to be pushed. */
+  /** `now` messages that wait to be pushed, in the order of the log. */
   readonly urgent = new Deque<OpenDelivery>();
-  /** `next` and `low` messages that wait to be pushed; each sender's in order. */
+  /** `next` and `low` messages that wait to be pushed, in the order of the log. */
   readonly ordinary = new Deque<OpenDelivery>();
-  /** Held `next` messages, each sender's in order; may still list some that were closed. */
+  /** Held `next` messages, in the order of the log; may still list some that were closed. */
   held: OpenDelivery[] = [];
   /** Pushed and not acknowledged, in the order of pushing; may still list some that were closed. */
   readonly inFlight = new Deque<OpenDelivery>();
@@ -31,7 +31,8 @@ export class Mailbox {
   /** Got messages that were not looked at yet. */
   touched = false;
 
-  readonly #heldSenders = new Map<Member, number>();
+  /** How many messages of a sender are held, and the first of them. */
+  readonly #heldSenders = new Map<Member, { count: number; firstSeq: number }>();
   #openBytes = 0;
   #reservedCount = 0;
   #reservedBytes = 0;
@@ -100,10 +101,7 @@ export class Mailbox {
     }
   }
 
-  /**
-   * Puts deliveries that are on their way and chosen by `lost` back to the front, in the order of
-   * the log.
-   */
+  /** Puts deliveries that are on their way and chosen by `lost` back into their queues. */
   recall(lost: (delivery: OpenDelivery) => boolean): boolean {
     const back: OpenDelivery[] = [];
     this.inFlight.retain((delivery) => {
@@ -118,8 +116,9 @@ export class Mailbox {
       delivery.outlet = null;
     }
     if (back.length > 0) {
-      putBack(this.urgent, back.filter(({ message }) => message.priority === "now"));
-      putBack(this.ordinary, back.filter(({ message }) => message.priority !== "now"));
+      const isUrgent = ({ message }: OpenDelivery) => message.priority === "now";
+      putBack(this.urgent, back.filter(isUrgent));
+      putBack(this.ordinary, back.filter((delivery) => !isUrgent(delivery)));
     }
     return back.length > 0;
   }
@@ -129,14 +128,19 @@ export class Mailbox {
     delivery.state = "held";
     delivery.holdReason = reason;
     if (delivery.heldSinceMs === 0) delivery.heldSinceMs = nowMs;
-    const { sender } = delivery.message;
-    this.#heldSenders.set(sender, (this.#heldSenders.get(sender) ?? 0) + 1);
-    this.held.push(delivery);
+    const { sender, seq } = delivery.message;
+    const { count, firstSeq } = this.#heldSenders.get(sender) ?? { count: 0, firstSeq: seq };
+    this.#heldSenders.set(sender, { count: count + 1, firstSeq: Math.min(firstSeq, seq) });
+    // Mostly it is the last one; one that was let go and is held again goes back to its place.
+    let place = this.held.length;
+    while (place > 0 && (this.held[place - 1]?.message.seq ?? 0) > seq) place--;
+    this.held.splice(place, 0, delivery);
   }
 
-  /** Returns whether something of this sender is held, so that what follows must wait too. */
-  isBlocked(sender: Member): boolean {
-    return this.#heldSenders.has(sender);
+  /** Returns whether an earlier message of the same sender is held, so that this one must wait. */
+  isBlocked({ sender, seq }: OpenMessage): boolean {
+    const held = this.#heldSenders.get(sender);
+    return held !== undefined && held.firstSeq < seq;
   }
 
   /**
@@ -150,8 +154,7 @@ export class Mailbox {
     const freed: OpenDelivery[] = [];
     for (const delivery of before) {
       if (delivery.state !== "held") continue;
-      const reason = stillHeld(delivery) ??
-        (this.isBlocked(delivery.message.sender) ? "order" : null);
+      const reason = stillHeld(delivery) ?? (this.isBlocked(delivery.message) ? "order" : null);
       if (reason === null) {
         delivery.state = "waiting";
         freed.push(delivery);
@@ -179,18 +182,17 @@ export class Mailbox {
   }
 
   #unblock(sender: Member): void {
-    const count = (this.#heldSenders.get(sender) ?? 0) - 1;
-    if (count > 0) this.#heldSenders.set(sender, count);
-    else this.#heldSenders.delete(sender);
+    const held = this.#heldSenders.get(sender);
+    if (held === undefined || held.count === 1) this.#heldSenders.delete(sender);
+    else this.#heldSenders.set(sender, { ...held, count: held.count - 1 });
   }
 }
 
-/**
- * Puts deliveries in front of a queue, in the order of the log together with those put back before.
- */
+/** Puts deliveries back into a queue, which stays in the order of the log; mostly they go in front. */
 function putBack(queue: Deque<OpenDelivery>, back: OpenDelivery[]): void {
+  const lastSeq = Math.max(...back.map(({ message }) => message.seq));
   let front = queue.first();
-  while (front !== undefined && front.pushedAtMs > 0) {
+  while (front !== undefined && front.message.seq < lastSeq) {
     queue.shift();
     back.push(front);
     front = queue.first();

@@ -137,7 +137,7 @@ export class Pusher {
     }
     // What was pushed before may have arrived: holding it would only put it behind later ones.
     if (message.priority !== "next" || delivery.holdExpired || delivery.pushedAtMs > 0) return true;
-    const reason = holds.reason(message) ?? (mailbox.isBlocked(message.sender) ? "order" : null);
+    const reason = holds.reason(message) ?? (mailbox.isBlocked(message) ? "order" : null);
     if (reason === null) return true;
     mailbox.hold(delivery, reason, nowMs);
     watch(mailbox, delivery.heldSinceMs + holdMs);
