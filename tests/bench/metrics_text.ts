@@ -57,3 +57,17 @@ export function loopLag(before: MetricsText, after: MetricsText): LoopLag {
     withinMs: within === undefined ? null : within * 1000,
   };
 }
+
+/** How the store was used between two pages. */
+export interface CommitUse {
+  readonly commits: number;
+  /** The mean time of one, in milliseconds. */
+  readonly meanMs: number;
+}
+
+/** The store's commits between two pages of one broker. */
+export function commitUse(before: MetricsText, after: MetricsText): CommitUse {
+  const commits = growth(before, after, "broker_commit_seconds_count");
+  const seconds = growth(before, after, "broker_commit_seconds_sum");
+  return { commits, meanMs: commits === 0 ? 0 : seconds * 1000 / commits };
+}

@@ -7,10 +7,10 @@ import { boundedRow, type FigureResult, grouped, missingRow, plainRow } from "..
 import type { RateResult } from "../load/order.ts";
 import type { BenchMesh } from "../bench_store.ts";
 import { dealt, runLoad } from "../load_process.ts";
-import { growth, loopLag } from "../metrics_text.ts";
+import { commitUse, growth, loopLag } from "../metrics_text.ts";
 import { STREAM } from "../load/nats_consume.ts";
 import { median } from "../samples.ts";
-import { lagRow, wrongRow } from "./rows.ts";
+import { costRows, lagRow, wrongRow } from "./rows.ts";
 
 const PAIRS = 10;
 const WINDOW = 32;
@@ -26,7 +26,8 @@ interface Times {
 interface Round {
   readonly deliveredPerSecond: number;
   readonly wrong: number;
-  readonly brokerMs: number;
+  readonly usedMs: number;
+  readonly deliveredInAll: number;
 }
 
 /** Measures the figure: rounds of JetStream and the broker in turn, medians of each. */
@@ -38,19 +39,21 @@ export async function measureDirect(run: BenchRun): Promise<FigureResult> {
   const mesh = (await run.store()).mesh("pairs");
   const measured: Round[] = [];
   const peer: number[] = [];
-  const lag = await withBroker(run, async (broker) => {
+  const { lag, commits } = await withBroker(run, async (broker) => {
     const before = await broker.metrics();
     for (let round = 0; round < rounds; round += 1) {
       const acknowledged = await measureNats(run, times);
       if (acknowledged !== null) peer.push(acknowledged);
       measured.push(await measureBroker(broker, mesh, times));
     }
-    return loopLag(before, await broker.metrics());
+    const after = await broker.metrics();
+    return { lag: loopLag(before, after), commits: commitUse(before, after) };
   });
+  const total = (count: (round: Round) => number) =>
+    measured.reduce((sum, each) => sum + count(each), 0);
   const ours = median(measured.map((each) => each.deliveredPerSecond));
   const theirs = peer.length === 0 ? null : median(peer);
   const ratio = theirs === null ? null : ours / theirs;
-  const perMessage = median(measured.map((each) => each.brokerMs / each.deliveredPerSecond));
   return {
     name: "direct",
     title: "(a) Direct messages, 10 pairs, window 32, 600 B",
@@ -71,9 +74,14 @@ export async function measureDirect(run: BenchRun): Promise<FigureResult> {
       ratio === null
         ? missingRow("ratio to JetStream", `at least ${TARGET_RATIO}`, NO_NATS)
         : boundedRow("ratio to JetStream", ratio, { atLeast: TARGET_RATIO }, "", 2),
-      wrongRow(measured.reduce((sum, each) => sum + each.wrong, 0)),
+      wrongRow(total((round) => round.wrong)),
       lagRow(lag),
-      plainRow("processor time of the broker per message", `${grouped(perMessage * 1000)} µs`),
+      ...costRows(
+        total((round) => round.usedMs),
+        total((round) => round.deliveredInAll),
+        "message",
+        commits,
+      ),
     ],
     notes: [
       `rounds: broker ${
@@ -109,13 +117,13 @@ async function measureBroker(
   const usedMs = await child.processorMs() - usedBefore;
   const inAll = results.reduce((sum, each) => sum + each.deliveredInAll, 0);
   const closed = growth(before, await broker.metrics(), "broker_deliveries_acked_total");
-  const deliveredPerSecond = perSecond(results, (result) => result.delivered);
   return {
-    deliveredPerSecond,
+    deliveredPerSecond: perSecond(results, (result) => result.delivered),
     // What the broker did not close was not acknowledged, whatever the recipients think.
     wrong: results.reduce((sum, each) => sum + each.wrong + each.refused, 0) +
       Math.abs(inAll - closed),
-    brokerMs: usedMs / inAll * deliveredPerSecond,
+    usedMs,
+    deliveredInAll: inAll,
   };
 }
 

@@ -6,8 +6,8 @@ import { boundedRow, type FigureResult, grouped, missingRow, plainRow } from "..
 import { STREAM } from "../load/nats_consume.ts";
 import type { FanOutResult } from "../load/order.ts";
 import { dealt, runLoad } from "../load_process.ts";
-import { growth, type LoopLag, loopLag } from "../metrics_text.ts";
-import { lagRow, wrongRow } from "./rows.ts";
+import { type CommitUse, commitUse, growth, type LoopLag, loopLag } from "../metrics_text.ts";
+import { costRows, lagRow, wrongRow } from "./rows.ts";
 
 const RECIPIENTS = 100;
 const PROCESSES = 3;
@@ -53,10 +53,7 @@ export async function measureFanOut(run: BenchRun): Promise<FigureResult> {
         : plainRow("ratio to JetStream", grouped(ratio, 2)),
       wrongRow(ours.wrong),
       lagRow(ours.lag),
-      plainRow(
-        "processor time of the broker per delivery",
-        `${grouped(ours.usedMs * 1000 / (ours.messages * RECIPIENTS), 1)} µs`,
-      ),
+      ...costRows(ours.usedMs, ours.messages * RECIPIENTS, "delivery", ours.commits),
     ],
     notes: [
       `${grouped(ours.messages)} messages, ${grouped(ours.messages * RECIPIENTS)} deliveries`,
@@ -72,7 +69,9 @@ export async function measureFanOut(run: BenchRun): Promise<FigureResult> {
 async function measureBroker(
   run: BenchRun,
   sendMs: number,
-): Promise<FanOut & { readonly lag: LoopLag; readonly usedMs: number }> {
+): Promise<
+  FanOut & { readonly lag: LoopLag; readonly commits: CommitUse; readonly usedMs: number }
+> {
   const { meshId, members } = (await run.store()).mesh("fan_out");
   const [sender, ...recipients] = members;
   if (sender === undefined) throw new RangeError("the mesh has no members");
@@ -106,6 +105,7 @@ async function measureBroker(
       ...joined,
       wrong: joined.wrong + Math.abs(joined.messages * RECIPIENTS - closed),
       lag: loopLag(before, after),
+      commits: commitUse(before, after),
       usedMs,
     };
   });

@@ -1,8 +1,8 @@
 /**
  * Rows that several figures show.
  */
-import { boundedRow, type FigureRow, grouped } from "../figure.ts";
-import type { LoopLag } from "../metrics_text.ts";
+import { boundedRow, type FigureRow, grouped, plainRow } from "../figure.ts";
+import type { CommitUse, LoopLag } from "../metrics_text.ts";
 
 /** Deliveries that were lost, doubled, out of order or never closed, and refused sends: none may be. */
 export function wrongRow(count: number): FigureRow {
@@ -19,4 +19,23 @@ export function lagRow(lag: LoopLag): FigureRow {
     target: "never over 50 ms",
     ok: lag.over50Ms === 0,
   };
+}
+
+/** What the broker and its store spend on the load. */
+export function costRows(
+  usedMs: number,
+  count: number,
+  what: "message" | "delivery",
+  { commits, meanMs }: CommitUse,
+): FigureRow[] {
+  return [
+    plainRow(
+      `processor time of the broker per ${what}, its store included`,
+      `${grouped(usedMs * 1000 / count, 1)} µs`,
+    ),
+    plainRow(
+      "commits of the store",
+      `${grouped(commits)}, ${grouped(meanMs, 2)} ms each on average`,
+    ),
+  ];
 }
