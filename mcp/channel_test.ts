@@ -1,0 +1,171 @@
+/** Channel events: the sanitiser, and the shape of each kind. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { LocalEvent, LocalMessage, SessionState } from "../agent/core/local_types.ts";
+import {
+  type ChannelEvent,
+  channelEvent,
+  inboxEvent,
+  messageEvent,
+  systemEvent,
+  welcomeEvent,
+} from "./channel.ts";
+
+const KEY = "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c";
+
+function message(changes: Partial<LocalMessage> = {}): LocalMessage {
+  return {
+    id: "A1b2C3d4E5f6G7h8A1b2C3d4E5f6G7h8",
+    meshId: "mesh1",
+    mesh: "team",
+    fromName: "Ada",
+    fromPubkey: KEY,
+    fromSessionPubkey: null,
+    target: KEY,
+    kind: "direct",
+    priority: "next",
+    type: "text",
+    text: "hello",
+    state: "ok",
+    reason: null,
+    verification: "signed",
+    replyTo: null,
+    sentAt: "2026-11-21T10:00:00.000Z",
+    receivedAt: "2026-11-21T10:00:01.000Z",
+    seenAt: null,
+    ...changes,
+  };
+}
+
+function system(event: string, data: Record<string, unknown>, own = false) {
+  return systemEvent({ kind: "system", mesh: "team", meshId: "mesh1", event, data, own } as Extract<
+    LocalEvent,
+    { kind: "system" }
+  >);
+}
+
+/** What the host's schema demands of an event. */
+function isAccepted({ content, meta }: ChannelEvent): void {
+  assert.equal(typeof content, "string");
+  for (const [key, value] of Object.entries(meta)) {
+    assert.match(key, /^[A-Za-z_][A-Za-z0-9_]*$/);
+    assert.equal(typeof value, "string", key);
+  }
+}
+
+Deno.test("whatever goes into an event, the host accepts what comes out", () => {
+  fc.assert(fc.property(fc.string(), fc.dictionary(fc.string(), fc.anything()), (content, meta) => {
+    isAccepted(channelEvent(content, JSON.parse(JSON.stringify(meta))));
+  }));
+});
+
+Deno.test("numbers become digits, lists JSON, and what is not there is left out", () => {
+  const { meta } = channelEvent("x", {
+    count: 3,
+    list: ["a"],
+    flag: true,
+    missing: null,
+    nothing: undefined,
+    "bad-key": "x",
+  });
+  assert.deepEqual(meta, { count: "3", list: '["a"]', flag: "true" });
+});
+
+Deno.test("a content that is too long is cut and says where the rest is", () => {
+  const { content } = channelEvent("x".repeat(50_000), {});
+  assert.match(content, /x\n\[cut; check_messages has all of it\]$/);
+  assert.ok(content.length < 41_000);
+});
+
+Deno.test("a message says how urgent it is, who wrote it, and to whom", () => {
+  const at = "2026-11-21T10:00:02.000Z";
+  assert.equal(messageEvent(message(), at).content, "Ada: hello");
+  assert.equal(messageEvent(message({ priority: "now" }), at).content, "[URGENT] Ada: hello");
+  assert.equal(
+    messageEvent(message({ kind: "broadcast", target: "*" }), at).content,
+    "Ada (broadcast): hello",
+  );
+  assert.equal(
+    messageEvent(message({ kind: "group", target: "@eng" }), at).content,
+    "Ada (to @eng): hello",
+  );
+  const { meta } = messageEvent(message({ replyTo: "m-1" }), at);
+  assert.deepEqual(meta, {
+    from_id: KEY,
+    from_pubkey: KEY,
+    from_name: "Ada",
+    mesh_slug: "team",
+    mesh_id: "mesh1",
+    message_id: message().id,
+    reply_to_id: "m-1",
+    priority: "next",
+    verification: "signed",
+    sent_at: message().sentAt,
+    delivered_at: at,
+    kind: "direct",
+  });
+});
+
+Deno.test("a message that cannot be read is a warning with the sender's key in place of its text", () => {
+  const refused = message({ text: null, state: "rejected", reason: "bad signature" });
+  const { content } = messageEvent(refused, "");
+  assert.match(content, /^Ada: \[refused, not shown: bad signature; sender key 8a88e3dd7409\]$/);
+});
+
+Deno.test("a notice has the sender and not a word of the text", () => {
+  const { content, meta } = inboxEvent(message({ text: "a secret" }));
+  assert.match(content, /^\[inbox\] Ada .*check_messages/);
+  assert.ok(!content.includes("secret"));
+  assert.equal(meta.kind, "inbox_notification");
+});
+
+Deno.test("a system event is a line with its data as JSON text", () => {
+  const event = system("peer_joined", { name: "Bob", pubkey: KEY, groups: [{ name: "eng" }] });
+  assert.ok(event !== null);
+  assert.equal(event.content, "[system] Bob joined the mesh. Groups: @eng.");
+  assert.deepEqual([event.meta.kind, event.meta.event], ["system", "peer_joined"]);
+  assert.equal(JSON.parse(event.meta.eventData ?? "").name, "Bob");
+});
+
+Deno.test("a peer that returns brings what is remembered of it", () => {
+  const event = system("peer_returned", {
+    name: "Bob",
+    pubkey: KEY,
+    groups: [],
+    lastSeenAt: "2026-11-21T09:00:00.000Z",
+    summary: "the migration",
+  });
+  assert.equal(
+    event?.content,
+    "[system] Bob is back. Last seen 2026-11-21T09:00:00.000Z. Was working on: the migration",
+  );
+});
+
+Deno.test("many arrivals at once are one line", () => {
+  const peers = Array.from({ length: 12 }, (_, index) => ({ name: `P${index}` }));
+  const event = system("peers_joined", { count: 41, peers });
+  assert.match(event?.content ?? "", /^\[system\] 41 peers joined: P0, .*P9 and 31 more$/);
+});
+
+Deno.test("one's own connections, control connections and key matters are silent", () => {
+  assert.equal(system("peer_joined", { name: "Me" }, true), null);
+  assert.equal(system("peer_joined", { name: "Bob", peerRole: "control-plane" }), null);
+  assert.equal(system("mesh_key_changed", { epoch: 2 }), null);
+  assert.equal(system("key_requested", { name: "Bob", proven: true }), null);
+  assert.match(
+    system("key_requested", { name: "Bob", proven: false })?.content ?? "",
+    /a person must decide/,
+  );
+});
+
+Deno.test("an event that this version does not know is shown as it is", () => {
+  assert.equal(system("new_thing", { a: 1 })?.content, '[system] new_thing: {"a":1}');
+});
+
+Deno.test("the welcome tells who one is, who is here and what waits", () => {
+  const mesh = { slug: "team", meshId: "mesh1", displayName: "Ada", role: "owner" };
+  const event = welcomeEvent(mesh as SessionState["meshes"][number], ["Bob"], 2);
+  assert.match(event.content, /You are Ada in the mesh team\. Here are: Bob\. 2 unread/);
+  assert.equal(event.meta.peer_names, '["Bob"]');
+  isAccepted(event);
+});
