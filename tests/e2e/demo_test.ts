@@ -1,6 +1,5 @@
 /** `claudemesh demo --json`: keeps the promise in under a minute, and leaves nothing behind. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { selfCommand } from "../../agent/home/self_command.ts";
 import { homeEnvironment, runCommand } from "../support/program.ts";
 
@@ -30,10 +29,10 @@ async function processesIn(folder: string): Promise<number[]> {
 }
 
 Deno.test("the demo delivers every message once in under a minute and leaves nothing", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "claudemesh-demo-test-" });
+  const folder = await Deno.makeTempDir({ prefix: "claudemesh-home-" });
+  // Short, because the path of a socket may not be long.
+  const temporary = await Deno.makeTempDir({ prefix: "cm-" });
   try {
-    const temporary = join(folder, "tmp");
-    await Deno.mkdir(temporary);
     const environment = { ...await homeEnvironment(folder), TMPDIR: temporary };
     const startedMs = performance.now();
     const output = await runCommand(selfCommand(["demo", "--json"]), environment, {
@@ -56,8 +55,9 @@ Deno.test("the demo delivers every message once in under a minute and leaves not
     console.log(`demo: ${messages.length} messages in ${Math.round(tookMs)} ms`);
   } finally {
     if (Deno.build.os === "linux") {
-      for (const pid of await processesIn(join(folder, "tmp"))) Deno.kill(pid, "SIGKILL");
+      for (const pid of await processesIn(temporary)) Deno.kill(pid, "SIGKILL");
     }
+    await Deno.remove(temporary, { recursive: true });
     await Deno.remove(folder, { recursive: true });
   }
 });

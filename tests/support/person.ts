@@ -81,16 +81,21 @@ export class Person {
     await this.#agent?.stop(signal);
   }
 
-  /** Connects to the agent as soon as it listens. @throws {Error} with its log when it ended instead. */
-  async agent(): Promise<LocalClient> {
-    return await until(`${this.name}'s agent listens`, AGENT_LIMIT_MS, async () => {
+  /** Connects to the agent as soon as it listens; null when the one that `launchAgent` started ends before. */
+  async agentUnlessEnded(): Promise<LocalClient | null> {
+    const found = await until(`${this.name}'s agent listens`, AGENT_LIMIT_MS, async () => {
       const client = await openLocal(this.paths.socketPath);
       if (client !== null) return client;
-      if (this.#agent?.running === false) {
-        throw new Error(`${this.name}'s agent ended: ${this.#agent.log}`);
-      }
-      return null;
+      return this.#agent?.running === false ? "ended" : null;
     }, () => this.#agent?.log ?? "");
+    return found === "ended" ? null : found;
+  }
+
+  /** Connects to the agent as soon as it listens. @throws {Error} with its log when it ended instead. */
+  async agent(): Promise<LocalClient> {
+    const client = await this.agentUnlessEnded();
+    if (client === null) throw new Error(`${this.name}'s agent ended: ${this.#agent?.log}`);
+    return client;
   }
 
   /** Uses a connection to the agent and closes it. */

@@ -5,6 +5,8 @@
 
 import type { Arrived } from "../../support/inbox_file.ts";
 
+export type Priority = "now" | "next";
+
 /** What the sender's agent answered; "unknown" when it was killed before it could. */
 export type Fate = "sent" | "queued_locally" | "unknown";
 
@@ -12,6 +14,7 @@ export type Fate = "sent" | "queued_locally" | "unknown";
 export interface Given {
   readonly from: string;
   readonly text: string;
+  readonly priority: Priority;
   /** Names of the people who must get it. */
   readonly recipients: readonly string[];
   fate: Fate;
@@ -22,9 +25,14 @@ export class Account {
   readonly #byText = new Map<string, Given>();
 
   /** Notes a message before it is handed to the agent; its fate is set when the agent has answered. */
-  give(from: string, recipients: readonly string[], describe: string): Given {
-    const text = `${from} ${this.#given.length + 1} ${describe}`;
-    const given: Given = { from, text, recipients, fate: "unknown" };
+  give(
+    from: string,
+    recipients: readonly string[],
+    priority: Priority,
+    describe: string,
+  ): Given {
+    const text = `${from} ${this.#given.length + 1} ${priority} ${describe}`;
+    const given: Given = { from, text, priority, recipients, fate: "unknown" };
     this.#given.push(given);
     this.#byText.set(text, given);
     return given;
@@ -51,7 +59,7 @@ export class Account {
   breaches(name: string, inbox: readonly Arrived[]): string[] {
     const found: string[] = [];
     const counts = new Map<string, number>();
-    const lastPosition = new Map<string, number>();
+    const order = new Order();
     for (const { from, text } of inbox) {
       const given = this.#byText.get(text);
       if (given === undefined || given.from !== from || !given.recipients.includes(name)) {
@@ -64,16 +72,31 @@ export class Account {
         found.push(`${name} got ${count} times: "${text}"`);
         continue;
       }
-      const position = this.#given.indexOf(given);
-      const last = lastPosition.get(from) ?? -1;
-      if (position < last) {
-        found.push(`${name} got out of order: "${text}" after "${this.#given[last]!.text}"`);
+      const overtaken = order.arrives(this.#given.indexOf(given), given);
+      if (overtaken !== null) {
+        found.push(`${name} got out of order: "${text}" after "${this.#given[overtaken]!.text}"`);
       }
-      lastPosition.set(from, Math.max(position, last));
     }
     for (const text of this.promisedTo(name)) {
       if (!counts.has(text)) found.push(`${name} never got: "${text}"`);
     }
     return found;
+  }
+}
+
+/**
+ * The order of one inbox. What is urgent may overtake what waits for its recipient to be idle, and nothing else may
+ * overtake anything of the same sender.
+ */
+class Order {
+  readonly #lastOf = new Map<string, number>();
+
+  /** @returns the position of the message that came too early, null when there is none. */
+  arrives(position: number, { from, priority }: Given): number | null {
+    const own = `${from} ${priority}`;
+    const rivals = priority === "now" ? [own, `${from} next`] : [own];
+    const last = Math.max(...rivals.map((each) => this.#lastOf.get(each) ?? -1));
+    this.#lastOf.set(own, Math.max(position, this.#lastOf.get(own) ?? -1));
+    return last > position ? last : null;
   }
 }

@@ -4,7 +4,7 @@
 import type { LocalClient } from "../../../agent/core/local_client.ts";
 import { LocalError } from "../../../agent/core/local_error.ts";
 import type { SeededRandom } from "../../sim/seeded_random.ts";
-import type { Account } from "./account.ts";
+import type { Account, Priority } from "./account.ts";
 
 /** Who is in the mesh and who of them in the group. */
 export interface Cast {
@@ -17,7 +17,7 @@ export interface Cast {
 export interface Planned {
   readonly to: readonly string[];
   readonly recipients: readonly string[];
-  readonly priority: "now" | "next";
+  readonly priority: Priority;
   /** 0: the sender goes on as soon as the message is on disk; else it waits for the broker's answer. */
   readonly waitMs: number;
 }
@@ -50,7 +50,7 @@ export async function sendBatch(
   account: Account,
 ): Promise<void> {
   for (const { to, recipients, priority, waitMs } of batch) {
-    const given = account.give(from, recipients, `to ${to.join(", ")}`);
+    const given = account.give(from, recipients, priority, `to ${to.join(", ")}`);
     try {
       const { results } = await client.call("send", {
         to: [...to],

@@ -8,7 +8,7 @@ import { Person } from "../../support/person.ts";
 import { type ProgramBroker, startProgramBroker } from "../../support/program.ts";
 import { until } from "../../support/until.ts";
 import { Account } from "./account.ts";
-import { type Cast, planBatch, sendBatch } from "./batch.ts";
+import { type Cast, planBatch, type Planned, sendBatch } from "./batch.ts";
 
 /** Rates would only slow the test down: what is tested is loss. */
 const LIMITS = {
@@ -98,11 +98,7 @@ export class CrashRun {
     const victims = this.#victims();
     const batches = SENDERS.map((name) => planBatch(this.#random, name, CAST));
     await Promise.all([
-      ...SENDERS.map((name, index) =>
-        this.#people.get(name)!.withAgent((client) =>
-          sendBatch(client, name, batches[index]!, this.#account)
-        )
-      ),
+      ...SENDERS.map((name, index) => this.#send(name, batches[index]!)),
       ...victims.map(({ name, afterMs }) => this.#kill(name, afterMs)),
     ]);
   }
@@ -134,6 +130,17 @@ export class CrashRun {
       fates: this.#account.tally(),
       arrived: inboxes.reduce((sum, inbox) => sum + inbox.length, 0),
     };
+  }
+
+  /** An agent may be killed before it listens: then the batch is not given to anybody. */
+  async #send(name: string, batch: readonly Planned[]): Promise<void> {
+    const client = await this.#people.get(name)!.agentUnlessEnded();
+    if (client === null) return;
+    try {
+      await sendBatch(client, name, batch, this.#account);
+    } finally {
+      await client.close();
+    }
   }
 
   #startMissing(options: { everybody?: boolean } = {}): void {
