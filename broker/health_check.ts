@@ -2,6 +2,7 @@
  * `claudemesh health`: asks a broker on this machine whether it is ready, for container health checks that have no shell.
  */
 import { loadSettings } from "./config.ts";
+import { printErrorLine, printLine } from "./print.ts";
 
 const PATIENCE_MS = 4_000;
 const EXIT_NOT_READY = 4;
@@ -18,16 +19,16 @@ export async function healthCheck(flags: Readonly<Record<string, string>>): Prom
     const { host, port } = await loadSettings({ flags, env: Deno.env.toObject() });
     url = `http://${addressOf(host)}:${port}/health/ready`;
   } catch (error) {
-    console.error(`claudemesh health: ${error instanceof Error ? error.message : String(error)}`);
+    printErrorLine(`claudemesh health: ${error instanceof Error ? error.message : String(error)}`);
     return EXIT_ARGUMENTS;
   }
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
     const { status } = await response.json() as { status?: string };
-    console.log(`${url}: ${status ?? response.status}`);
+    printLine(`${url}: ${status ?? response.status}`);
     return response.ok ? 0 : EXIT_NOT_READY;
   } catch (error) {
-    console.error(`${url}: ${error instanceof Error ? error.message : String(error)}`);
+    printErrorLine(`${url}: ${error instanceof Error ? error.message : String(error)}`);
     return EXIT_NOT_READY;
   }
 }

@@ -5,6 +5,7 @@ import { MeshError } from "./api/errors.ts";
 import { loadSettings } from "./config.ts";
 import { brokerLog, startLog } from "./core/log.ts";
 import type { Settings } from "./core/settings.ts";
+import { printErrorLine, printLine } from "./print.ts";
 import { type Broker, startBroker } from "./server.ts";
 
 /** A refused start: a wrong configuration, a taken port, a store that cannot be opened. */
@@ -25,17 +26,17 @@ export async function serve(flags: Readonly<Record<string, string>>): Promise<nu
   for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
   try {
     const settings = await loadSettings({ flags, env: Deno.env.toObject() });
-    await startLog(settings.logLevel, (line) => console.error(line));
+    await startLog(settings.logLevel, (line) => printErrorLine(line));
     const onStoreLost = () => stopped.resolve(EXIT_STORE_LOST);
     const broker = await startBroker(settings, { onStoreLost });
-    console.log(startUpLines(settings, broker).join("\n"));
+    printLine(startUpLines(settings, broker).join("\n"));
     brokerLog().info("broker started", { port: broker.port, store: broker.context.sql.driver });
     const code = await stopped.promise;
     brokerLog().info("broker stops", { code });
     await broker.close();
     return code;
   } catch (error) {
-    for (const line of reasonOf(error).split("\n")) console.error(`claudemesh serve: ${line}`);
+    for (const line of reasonOf(error).split("\n")) printErrorLine(`claudemesh serve: ${line}`);
     return EXIT_NOT_STARTED;
   } finally {
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, onSignal);

@@ -127,8 +127,6 @@ export class Handshake {
     this.#parts.requireRoom(frame.meshId);
     const nowMs = this.#parts.clock.now();
     refuse(checkHello(frame, nowMs));
-    this.#requireUnused(frame.pubkey, frame.timestamp, frame.signature);
-    const member = await this.#member(frame.meshId, frame.pubkey);
     if (sessionPubkey !== null && !unproven) {
       this.#requireProof({
         meshId: frame.meshId,
@@ -138,6 +136,8 @@ export class Handshake {
         signature: frame.sessionSignature ?? "",
       }, frame.parentAttestation);
     }
+    this.#requireUnused(frame.pubkey, frame.timestamp, frame.signature);
+    const member = await this.#member(frame.meshId, frame.pubkey);
     const capabilities = frame.capabilities ?? [];
     // A plain client's hello stands for its whole session; an agent's control connection has no key and acks.
     const control = sessionPubkey === null && capabilities.includes("acks");

@@ -13,6 +13,7 @@ import { insertMember, insertMesh } from "../../storage/sql/queries/mesh_creatio
 import { insertEpoch } from "../../storage/sql/queries/mesh_keys.ts";
 import type { Sql } from "../../storage/sql/port.ts";
 import { type HelloOverrides, TestPeer } from "./peer.ts";
+import { eachDriver } from "./sql.ts";
 
 export interface TestMember {
   readonly id: string;
@@ -141,6 +142,22 @@ export class TestBroker {
     await this.#broker.close();
     await Deno.remove(this.#dataDir, { recursive: true });
   }
+}
+
+/** Registers a test per driver that gets a broker of its own. */
+export function brokerTest(
+  name: string,
+  run: (broker: TestBroker) => Promise<void>,
+  options: TestBrokerOptions = {},
+): void {
+  eachDriver(name, async (open) => {
+    const broker = await TestBroker.start(await open(), options);
+    try {
+      await run(broker);
+    } finally {
+      await broker.close();
+    }
+  });
 }
 
 /** The settings of a broker in a test: the defaults on a free port of the loopback. */
