@@ -1,8 +1,8 @@
 /**
  * `claudemesh health`: asks a broker on this machine whether it is ready, for container health checks that have no shell.
  */
-import { loadSettings } from "./config.ts";
-import { printErrorLine, printLine } from "./print.ts";
+import { loadSettings } from "./core/config.ts";
+import { printErrorLine, printLine } from "./core/print.ts";
 
 const PATIENCE_MS = 4_000;
 const EXIT_NOT_READY = 4;

@@ -2,10 +2,10 @@
  * `claudemesh serve`: runs a broker until it is told to stop.
  */
 import { MeshError } from "./api/errors.ts";
-import { loadSettings } from "./config.ts";
+import { loadSettings } from "./core/config.ts";
 import { brokerLog, startLog } from "./core/log.ts";
 import type { Settings } from "./core/settings.ts";
-import { printErrorLine, printLine } from "./print.ts";
+import { printErrorLine, printLine } from "./core/print.ts";
 import { type Broker, startBroker } from "./server.ts";
 
 /** A refused start: a wrong configuration, a taken port, a store that cannot be opened. */

@@ -31,7 +31,7 @@ import { handlers } from "./features/catalog.ts";
 import { createHttp } from "./http/app.ts";
 import { watchEventLoop } from "./jobs/event_loop_lag.ts";
 import { startJobs } from "./jobs/schedule.ts";
-import { upgradeSocket } from "./socket_upgrade.ts";
+import { upgradeSocket } from "./http/socket_upgrade.ts";
 
 /** How long the end waits for a store that hangs, and for peers that do not answer a close. */
 const DRAIN_MS = 10_000;

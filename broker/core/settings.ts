@@ -1,5 +1,5 @@
 /**
- * What an operator may choose about a broker, as the rest of the broker reads it. `broker/config.ts` fills it from flags,
+ * What an operator may choose about a broker, as the rest of the broker reads it. `config.ts` fills it from flags,
  * environment and file.
  */
 import type { Limits } from "../api/limits.ts";

@@ -2,11 +2,11 @@
  * `GET /ws`: turns a request into a peer's socket. Browsers' pages of other sites are kept out, and so are addresses with
  * too many connections that never say hello.
  */
-import { MeshError } from "./api/errors.ts";
-import { PeerSocket, type PeerSocketParts } from "./core/peer_socket.ts";
-import { storeError } from "./core/store_error.ts";
-import { failure } from "./http/answer.ts";
-import { clientAddress, requireOwnHost, requireSameOrigin } from "./http/client_address.ts";
+import { MeshError } from "../api/errors.ts";
+import { PeerSocket, type PeerSocketParts } from "../core/peer_socket.ts";
+import { storeError } from "../core/store_error.ts";
+import { failure } from "./answer.ts";
+import { clientAddress, requireOwnHost, requireSameOrigin } from "./client_address.ts";
 
 /** Answers a request for `/ws`. */
 export function upgradeSocket(

@@ -3,7 +3,7 @@
  * Each name may also come as `<name>_FILE`, a file that holds the value. A bad value stops the start.
  */
 import { join, resolve } from "node:path";
-import { defaultLimits, type LimitName, LIMITS, type Limits } from "./api/limits.ts";
+import { defaultLimits, type LimitName, LIMITS, type Limits } from "../api/limits.ts";
 import {
   databaseUrl,
   flag,
@@ -17,7 +17,7 @@ import {
   webAddress,
   wholeNumber,
 } from "./config_values.ts";
-import type { Settings } from "./core/settings.ts";
+import type { Settings } from "./settings.ts";
 
 const CONFIG_FILE = "claudemesh.json";
 const MAX_LIMIT = 1_000_000_000_000;
