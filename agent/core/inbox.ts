@@ -4,7 +4,7 @@
  */
 import type { Priority } from "../../broker/api/fields.ts";
 import type { InboxMessage } from "./mesh_peer_api.ts";
-import { type SqlRow, StoreFile } from "./store_file.ts";
+import { type OpenStore, openStore, type SqlRow, type StoreFile } from "./store_file.ts";
 
 /** A message as it was opened, about to be written. */
 export interface ArrivedMessage {
@@ -77,10 +77,11 @@ export class Inbox {
     folder: string,
     mesh: { readonly meshId: string; readonly slug: string },
     now: () => number,
+    open: OpenStore = openStore,
   ) {
     this.#mesh = mesh;
     this.#now = now;
-    this.#store = new StoreFile({
+    this.#store = open({
       path: `${folder}/inbox.db`,
       name: "inbox",
       schema: SCHEMA,

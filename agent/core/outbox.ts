@@ -6,7 +6,7 @@ import type { Priority } from "../../broker/api/fields.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { LocalError } from "./local_error.ts";
 import type { OutboxMessage } from "./mesh_peer_api.ts";
-import { type SqlRow, StoreFile } from "./store_file.ts";
+import { type OpenStore, openStore, type SqlRow, type StoreFile } from "./store_file.ts";
 
 /** A message to be sent. Direct messages are sealed already, the others carry their text until they are sent. */
 export interface OutboxEntry {
@@ -69,8 +69,8 @@ export class Outbox {
   #queue: QueuedEntry[] = [];
 
   /** Opens the file in `folder`. Throws LocalError `store_broken`. */
-  constructor(folder: string, now: () => number) {
-    this.#store = new StoreFile({
+  constructor(folder: string, now: () => number, open: OpenStore = openStore) {
+    this.#store = open({
       path: `${folder}/outbox.db`,
       name: "outbox",
       schema: SCHEMA,

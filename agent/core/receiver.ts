@@ -23,9 +23,12 @@ export interface ReceiverOptions {
   onProblem(): void;
 }
 
+/** Where the acknowledgement of a push goes. */
+export type AckLink = Pick<Link, "post">;
+
 interface Waiting {
   readonly message: ArrivedMessage;
-  readonly link: Link;
+  readonly link: AckLink;
 }
 
 const RETRY_MS = 5_000;
@@ -47,7 +50,7 @@ export class Receiver {
   }
 
   /** Takes a push that came over `link`, which gets the acknowledgement. */
-  take(push: PushFrame, link: Link): void {
+  take(push: PushFrame, link: AckLink): void {
     if (this.#closed || this.#waiting.length >= MAX_WAITING) return;
     if (this.#waitingIds.has(push.messageId)) return;
     const { keys } = this.#options;
@@ -121,7 +124,7 @@ function isOwnPing(message: ArrivedMessage, ownKey: string): boolean {
 }
 
 function acknowledge(waiting: readonly Waiting[]): void {
-  const byLink = new Map<Link, string[]>();
+  const byLink = new Map<AckLink, string[]>();
   for (const { message, link } of waiting) {
     const ids = byLink.get(link);
     if (ids === undefined) byLink.set(link, [message.messageId]);

@@ -10,12 +10,12 @@ const ANSWER_TIMEOUT_MS = 15_000;
 
 export class SeenReports {
   readonly #inbox: Inbox;
-  readonly #link: Link;
+  readonly #link: Pick<Link, "isUp" | "request">;
   #running: Promise<void> | null = null;
   #again = false;
   #stopped = false;
 
-  constructor(inbox: Inbox, link: Link) {
+  constructor(inbox: Inbox, link: Pick<Link, "isUp" | "request">) {
     this.#inbox = inbox;
     this.#link = link;
   }

@@ -22,7 +22,7 @@ export interface SenderOptions {
   readonly outbox: Outbox;
   readonly clock: AgentClock;
   /** The connection for a message of this session (null: of none); null when none is up. */
-  link(sessionId: string | null): Link | null;
+  link(sessionId: string | null): Pick<Link, "request"> | null;
   /** The fields of the `send` frame; null while the mesh key for it is missing. Throws on what can never be sent. */
   prepare(entry: OutboxEntry): Readonly<Record<string, unknown>> | null;
   /** Fetches the mesh keys: the broker has refused an old epoch. */
@@ -51,8 +51,9 @@ export class Sender {
   readonly #blocked = new Map<string, number>();
   readonly #internalTries = new Map<number, number>();
   #pace: Pace;
-  #link: Link | null = null;
+  #link: Pick<Link, "request"> | null = null;
   #pausedUntilMs = 0;
+  #halted = false;
   #wakeAtMs = Infinity;
   #cancelWake: () => void = () => {};
   #stopped = false;
@@ -92,6 +93,9 @@ export class Sender {
     const { outbox, clock } = this.#options;
     const nowMs = clock.now();
     if (nowMs < this.#pausedUntilMs) return this.#wakeAt(this.#pausedUntilMs);
+    // After a refusal everything is answered first: what was refused goes again before what came behind it.
+    if (this.#halted && this.#inFlight.size > 0) return;
+    this.#halted = false;
     for (const entry of [...outbox.queue.slice(0, WINDOW * 2)]) {
       if (this.#inFlight.size >= WINDOW) return;
       if (this.#inFlight.has(entry.seq) || this.#isBlocked(entry.target, nowMs)) continue;
@@ -251,6 +255,7 @@ export class Sender {
   }
 
   #pause(untilMs: number): void {
+    this.#halted = true;
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
     this.#wakeAt(this.#pausedUntilMs);
   }

@@ -10,7 +10,7 @@ export interface StoreOptions {
   readonly path: string;
   /** What people call it: "inbox". */
   readonly name: string;
-  /** Statements that make the tables in an empty file. */
+  /** Statements that make the tables in an empty file, separated by semicolons. */
   readonly schema: string;
   /** Grows with every change of the schema. */
   readonly version: number;
@@ -27,8 +27,17 @@ const DISK_FULL = 13;
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 const SIDE_FILES = ["", "-wal", "-shm"];
+const PRAGMAS = ["journal_mode = wal", "synchronous = full", "cache_size = -1024"];
 // Reading all of a large file would make the agent's start slow; there, damage shows when it is touched.
 const CHECKED_BYTES = 4 * 1024 * 1024;
+
+/** Opens a store; tests keep what they open. */
+export type OpenStore = (options: StoreOptions) => StoreFile;
+
+/** Opens or makes a store. Throws LocalError `store_broken` when it is newer than this program or unusable. */
+export function openStore(options: StoreOptions): StoreFile {
+  return new StoreFile(options);
+}
 
 export class StoreFile {
   readonly #options: StoreOptions;
@@ -74,10 +83,10 @@ export class StoreFile {
    */
   transaction<T>(work: () => T): T {
     const result = this.#guarded(() => {
-      this.#db.exec("begin immediate");
+      this.run("begin immediate");
       try {
         const value = work();
-        this.#db.exec("commit");
+        this.run("commit");
         return value;
       } catch (error) {
         this.#rollBack();
@@ -118,7 +127,7 @@ export class StoreFile {
 
   #rollBack(): void {
     try {
-      if (this.#db.isTransaction) this.#db.exec("rollback");
+      if (this.#db.isTransaction) this.run("rollback");
     } catch (error) {
       // A damaged file cannot even roll back; it is set aside by the caller, which has the first error.
       if (!isDamage(error)) throw error;
@@ -145,7 +154,7 @@ export class StoreFile {
     const { path, schema, version } = this.#options;
     const db = new DatabaseSync(path, { timeout: 2_000 });
     try {
-      db.exec("pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -1024");
+      for (const pragma of PRAGMAS) db.prepare(`pragma ${pragma}`).get();
       if (sizeOf(path) <= CHECKED_BYTES) {
         const verdict = db.prepare("pragma quick_check(1)").get() as { quick_check?: unknown };
         if (verdict.quick_check !== "ok") throw new DamagedFile();
@@ -154,9 +163,7 @@ export class StoreFile {
         user_version: number;
       };
       if (found > version) throw this.#tooNew();
-      if (found === 0) {
-        db.exec(`begin immediate; ${schema}; pragma user_version = ${version}; commit`);
-      }
+      if (found === 0) makeTables(db, schema, version);
       return db;
     } catch (error) {
       db.close();
@@ -236,6 +243,13 @@ export class StoreFile {
       hint: "install that version again",
     });
   }
+}
+
+/** Statement by statement: `exec` would do it at once, but its errors do not tell SQLite's code. */
+function makeTables(db: DatabaseSync, schema: string, version: number): void {
+  const statements = schema.split(";").map((each) => each.trim()).filter((each) => each !== "");
+  const steps = ["begin immediate", ...statements, `pragma user_version = ${version}`, "commit"];
+  for (const step of steps) db.prepare(step).run();
 }
 
 /** What `quick_check` found. */
