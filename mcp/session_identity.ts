@@ -3,7 +3,7 @@
  * when it is resumed, and the host's process, by which its hooks are recognised when that id changes (ADR 0006).
  */
 import { createHash } from "node:crypto";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import { displayName as displayNameSchema, messageMode } from "../broker/api/fields.ts";
 import type { LocalParams } from "../agent/core/local_api.ts";
@@ -28,7 +28,8 @@ export function sessionIdentity(host: HostProcess): Identity {
   const claudeId = idFrom(host.env("CLAUDE_CODE_SESSION_ID"));
   const cwd = host.env("CLAUDE_PROJECT_DIR") || host.cwd;
   const pid = Number(host.env("CLAUDE_PID")) || host.parentPid;
-  const sessionId = idFrom(host.env("CLAUDEMESH_SESSION_ID")) ?? claudeId ?? derivedId(pid, cwd);
+  const sessionId = idFrom(host.env("CLAUDEMESH_SESSION_ID")) ?? claudeId ??
+    derivedId(host, pid, cwd);
   const name = displayNameSchema.safeParse(host.env("CLAUDEMESH_DISPLAY_NAME"));
   const mode = messageMode.safeParse(host.env("CLAUDEMESH_MESSAGE_MODE"));
   const model = host.env("CLAUDE_MODEL")?.slice(0, 128);
@@ -47,9 +48,13 @@ function idFrom(value: string | undefined): string | undefined {
   return value !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(value) ? value : undefined;
 }
 
-/** For hosts without session ids: the same for all servers of one host process in one folder. */
-function derivedId(pid: number, cwd: string): string {
-  const digest = createHash("sha256").update(`${pid}\n${cwd}`).digest("hex");
+/**
+ * For hosts without session ids: the same for all servers of one host process in one folder. Machine and home count too,
+ * since a session id belongs to one member, and many containers run their process 1 in the same folder.
+ */
+function derivedId(host: HostProcess, pid: number, cwd: string): string {
+  const home = host.env("CLAUDEMESH_CONFIG_DIR") || host.env("HOME") || homedir();
+  const digest = createHash("sha256").update([hostname(), home, pid, cwd].join("\n")).digest("hex");
   return `host-${digest.slice(0, 24)}`;
 }
 

@@ -28,6 +28,7 @@ Deno.test("without an id, host process and folder make one that stays the same",
   assert.equal(identity({}).sessionId, sessionId);
   assert.notEqual(identity({}, 8).sessionId, sessionId);
   assert.notEqual(identity({}, 7, "/other").sessionId, sessionId);
+  assert.notEqual(identity({ CLAUDEMESH_CONFIG_DIR: "/second" }).sessionId, sessionId);
 });
 
 Deno.test("what the environment says wrongly is not taken over", () => {
