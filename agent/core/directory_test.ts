@@ -1,0 +1,170 @@
+/** Names: whom they stand for, when they stand for too many, and when a key has changed under one. */
+import assert from "node:assert/strict";
+import type { Member } from "../../broker/api/members.ts";
+import type { Peer } from "../../broker/api/presence.ts";
+import { Directory } from "./directory.ts";
+import { LocalError } from "./local_error.ts";
+
+const OWN = "0".repeat(64);
+const ADA = "a".repeat(64);
+const ADAM = "ab".repeat(32);
+const BOB = "b1".repeat(32);
+const SESSION = "c".repeat(64);
+
+function member(displayName: string, pubkey: string, memberId = displayName): Member {
+  return {
+    memberId,
+    pubkey,
+    displayName,
+    role: "member",
+    joinedAt: "",
+    lastSeenAt: null,
+    online: true,
+    sessions: 0,
+    groups: [],
+    bodyVersion: 2,
+    hasMeshKey: true,
+    proven: true,
+  };
+}
+
+function session(displayName: string, pubkey: string, memberPubkey: string): Peer {
+  return {
+    pubkey,
+    memberPubkey,
+    memberId: "x",
+    memberRole: "member",
+    displayName,
+    status: "idle",
+    summary: null,
+    groups: [],
+    sessionId: displayName,
+    connectedAt: "",
+    online: true,
+    peerRole: "session",
+    visible: true,
+  };
+}
+
+const MEMBERS = [member("Me", OWN), member("Ada", ADA), member("Adam", ADAM), member("Bob", BOB)];
+
+function withFolder(run: (folder: string) => void): void {
+  const folder = Deno.makeTempDirSync();
+  try {
+    run(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function filled(folder: string, peers: Peer[] = []): Directory {
+  const directory = new Directory(folder, OWN);
+  directory.update(MEMBERS, peers);
+  return directory;
+}
+
+function refusal(directory: Directory, to: string): LocalError {
+  try {
+    directory.resolve(to);
+  } catch (error) {
+    assert.ok(error instanceof LocalError);
+    return error;
+  }
+  throw new Error(`"${to}" was resolved`);
+}
+
+Deno.test("keys, exact names, first digits and unique parts of names stand for a member", () =>
+  withFolder((folder) => {
+    const directory = filled(folder);
+    for (const to of [ADA, ADA.toUpperCase(), "Ada", "ADA", " ada ", "aaaaaaaa"]) {
+      assert.equal(directory.resolve(to).memberKey, ADA, to);
+    }
+    assert.equal(directory.resolve("bo").memberKey, BOB);
+    assert.equal(directory.resolve("dam").memberKey, ADAM);
+    assert.equal(directory.resolve("me").memberKey, OWN);
+    assert.equal(directory.resolve("b1b1b1b1").memberKey, BOB);
+  }));
+
+Deno.test("groups and everyone stand for themselves, a bad group name for nothing", () =>
+  withFolder((folder) => {
+    const directory = filled(folder);
+    assert.deepEqual(directory.resolve("*").kind, "everyone");
+    assert.deepEqual(directory.resolve("@All").target, "@all");
+    assert.deepEqual(directory.resolve("@Eng/Api").target, "@Eng/Api");
+    assert.equal(refusal(directory, "@').drop").code, "invalid_argument");
+    assert.equal(refusal(directory, "@").code, "invalid_argument");
+  }));
+
+Deno.test("a name that could be several members is refused with all of them", () =>
+  withFolder((folder) => {
+    const error = refusal(filled(folder), "ad");
+    assert.equal(error.code, "ambiguous_target");
+    assert.equal(error.exit, 3);
+    assert.deepEqual(error.candidates, ["Ada (aaaaaaaaaaaa)", "Adam (abababababab)"]);
+  }));
+
+Deno.test("an unknown name is refused with those that are known, short digits are no key", () =>
+  withFolder((folder) => {
+    const directory = filled(folder);
+    for (const to of ["Zoe", "", "aaaaaaa", "f".repeat(64)]) {
+      const error = refusal(directory, to);
+      assert.equal(error.code, "not_found", to);
+      assert.equal(error.candidates!.length, 3);
+    }
+    assert.match(refusal(new Directory(`${folder}/none`, OWN), "Ada").hint!, /never been fetched/);
+  }));
+
+Deno.test("a session's own name or key stands for the session, several of one member for the member", () =>
+  withFolder((folder) => {
+    const other = "d".repeat(64);
+    const one = filled(folder, [session("api work", SESSION, ADA)]);
+    assert.deepEqual(one.resolve("API work"), {
+      target: SESSION,
+      kind: "session",
+      memberKey: ADA,
+      name: "api work",
+    });
+    assert.equal(one.resolve(SESSION).kind, "session");
+    const two = filled(folder, [
+      session("api work", SESSION, ADA),
+      session("api work", other, ADA),
+    ]);
+    assert.equal(two.resolve("api work").target, ADA);
+    const foreign = filled(folder, [session("x", SESSION, "9".repeat(64))]);
+    assert.equal(refusal(foreign, "x").code, "not_found");
+  }));
+
+Deno.test("the cache outlives a restart, and one that cannot be read is begun anew", () =>
+  withFolder((folder) => {
+    filled(folder);
+    assert.equal(new Directory(folder, OWN).resolve("Ada").memberKey, ADA);
+    Deno.writeTextFileSync(`${folder}/directory.json`, "{");
+    const anew = new Directory(folder, OWN);
+    assert.equal(anew.isEmpty, true);
+    anew.update(MEMBERS, []);
+    assert.equal(anew.resolve("Ada").memberKey, ADA);
+  }));
+
+Deno.test("another key for the same member is not believed and told", () =>
+  withFolder((folder) => {
+    const directory = filled(folder);
+    directory.update([member("Ada", "e".repeat(64))], []);
+    assert.equal(refusal(directory, "Ada").code, "not_found");
+    assert.match(directory.problems[0]!, /another key for Ada/);
+    directory.update(MEMBERS, []);
+    assert.deepEqual(directory.problems, []);
+  }));
+
+Deno.test("a name that was sent to and has another key now is refused until the key is named", () =>
+  withFolder((folder) => {
+    const directory = filled(folder);
+    directory.resolve("Ada");
+    const newKey = "e5".repeat(32);
+    const again = new Directory(folder, OWN);
+    again.update([member("Ada", newKey, "another id")], []);
+    const error = refusal(again, "ada");
+    assert.equal(error.code, "key_changed");
+    assert.match(error.message, /aaaaaaaaaaaa before, now the broker shows e5e5e5e5e5e5/);
+    assert.equal(again.resolve("e5e5e5e5").memberKey, newKey);
+    assert.equal(again.resolve("Ada").memberKey, newKey);
+  }));
