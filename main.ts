@@ -4,6 +4,9 @@
 import type { Roles } from "./agent/verbs/verb.ts";
 import config from "./deno.json" with { type: "json" };
 
+/** What `serve` starts as a child; no verb for people. */
+const PREPARE_STORE = "prepare-store";
+
 /** Runs the program; returns its exit code, or null when the role goes on until it is told to stop. */
 async function main(argv: readonly string[]): Promise<number | null> {
   switch (argv[0]) {
@@ -13,6 +16,8 @@ async function main(argv: readonly string[]): Promise<number | null> {
       return 0;
     case "hook":
       return await (await import("./agent/verbs/hook.ts")).runHook(argv.slice(1));
+    case PREPARE_STORE:
+      return await (await import("./broker/prepare_store.ts")).prepareStore(argv[1]!);
     case "mcp": {
       const options = (await import("./mcp/arguments.ts")).mcpArguments(argv.slice(1));
       if (options !== null) return await roles.mcp(options);
@@ -24,7 +29,10 @@ async function main(argv: readonly string[]): Promise<number | null> {
 }
 
 const roles: Roles = {
-  serve: async (options) => await (await import("./broker/serve.ts")).serve(options),
+  serve: async (options) => {
+    const { selfCommand } = await import("./agent/home/self_command.ts");
+    return await (await import("./broker/serve.ts")).serve(options, selfCommand([PREPARE_STORE]));
+  },
   health: async (options) => await (await import("./broker/health_check.ts")).healthCheck(options),
   agent: async () => await (await import("./agent/daemon/main.ts")).runAgent(config.version),
   mcp: async (options) =>

@@ -6,6 +6,7 @@ import { loadSettings } from "./core/config.ts";
 import { brokerLog, startLog } from "./core/log.ts";
 import type { Settings } from "./core/settings.ts";
 import { printErrorLine, printLine } from "./core/print.ts";
+import { havePrepared } from "./prepare_store.ts";
 import { type Broker, startBroker } from "./server.ts";
 
 /** A refused start: a wrong configuration, a taken port, a store that cannot be opened. */
@@ -18,15 +19,20 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 /**
  * Starts a broker and waits for its end.
  * @param flags `port`, `host`, `dataDir`, `publicUrl`, `config`; the rest comes from the environment and the data folder.
+ * @param prepareCommand starts this program's child that makes an embedded database in the folder named last.
  * @returns the exit code: 0 after a signal, 3 when it could not start, 4 when another broker took its database.
  */
-export async function serve(flags: Readonly<Record<string, string>>): Promise<number> {
+export async function serve(
+  flags: Readonly<Record<string, string>>,
+  prepareCommand: readonly string[],
+): Promise<number> {
   const stopped = Promise.withResolvers<number>();
   const onSignal = () => stopped.resolve(0);
   for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
   try {
     const settings = await loadSettings({ flags, env: Deno.env.toObject() });
     await startLog(settings.logLevel, (line) => printErrorLine(line));
+    if (settings.databaseUrl === null) await havePrepared(settings.dataDir, prepareCommand);
     const onStoreLost = () => stopped.resolve(EXIT_STORE_LOST);
     const broker = await startBroker(settings, { onStoreLost });
     printLine(startUpLines(settings, broker).join("\n"));

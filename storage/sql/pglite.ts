@@ -10,6 +10,8 @@ import type { EngineOptions, ResultSet } from "./pglite_messages.ts";
 import { type Row, type Sql, SqlError, type SqlStatement, type SqlTransaction } from "./port.ts";
 import { type EncodedStatement, encodeStatement } from "./values.ts";
 
+const DEFAULT_SHARED_BUFFERS_MB = 32;
+
 /** How to open the embedded database. */
 export interface PgliteOptions {
   /** The broker's data folder, PostgreSQL's files in `postgres` below it; null for memory only. */
@@ -28,7 +30,7 @@ export interface PgliteOptions {
  *   PostgreSQL did not start, or that its commits do not reach the disk.
  */
 export async function openPglite(options: PgliteOptions): Promise<PgliteSql> {
-  const { dataDir, sharedBuffersMb = 32, template = null } = options;
+  const { dataDir, sharedBuffersMb = DEFAULT_SHARED_BUFFERS_MB, template = null } = options;
   const lock = dataDir === null ? null : await lockDataFolder(dataDir);
   const sql = new PgliteSql(lock, options.onWarning ?? (() => {}));
   try {
@@ -38,6 +40,25 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteSql> {
   } catch (error) {
     sql.terminate();
     throw error;
+  }
+}
+
+/** Whether the embedded database of `dataDir` has been made. */
+export async function isPrepared(dataDir: string): Promise<boolean> {
+  return await exists(join(dataDir, "postgres"));
+}
+
+/**
+ * Makes the embedded database of `dataDir` when there is none, without opening it. Making one takes
+ * about 400 MiB that a process does not give back, so a long-running one has it made by another.
+ * @throws {SqlError} as `openPglite`.
+ */
+export async function prepareDataFolder(dataDir: string): Promise<void> {
+  const lock = await lockDataFolder(dataDir);
+  try {
+    await readyFolder(dataDir, DEFAULT_SHARED_BUFFERS_MB);
+  } finally {
+    lock.release();
   }
 }
 
