@@ -27,11 +27,5 @@ export async function havePrepared(dataDir: string, command: readonly string[]):
   if (await isPrepared(dataDir)) return;
   const [program, ...args] = command;
   if (program === undefined) return;
-  const options = {
-    args: [...args, dataDir],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  } as const;
-  await new Deno.Command(program, options).output();
+  await new Deno.Command(program, { args: [...args, dataDir], stdin: "null" }).output();
 }
