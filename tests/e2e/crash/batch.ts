@@ -6,6 +6,9 @@ import { LocalError } from "../../../agent/core/local_error.ts";
 import type { SeededRandom } from "../../sim/seeded_random.ts";
 import type { Account, Priority } from "./account.ts";
 
+/** Long enough for a broker that lives; one that was killed must not hold the round up. */
+const ANSWER_MS = 200;
+
 /** Who is in the mesh and who of them in the group. */
 export interface Cast {
   readonly everybody: readonly string[];
@@ -25,10 +28,10 @@ export interface Planned {
 /** Draws a batch: to one, to several by name, to the group, to everyone. */
 export function planBatch(random: SeededRandom, from: string, cast: Cast): Planned[] {
   const others = cast.everybody.filter((name) => name !== from);
-  return Array.from({ length: random.between(3, 10) }, () => {
+  return Array.from({ length: random.between(5, 25) }, () => {
     const choice = random.between(0, 9);
     const priority = random.chance(0.3) ? "now" : "next";
-    const waitMs = random.chance(0.3) ? 2_000 : 0;
+    const waitMs = random.chance(0.3) ? ANSWER_MS : 0;
     if (choice === 0) return { to: ["*"], recipients: others, priority, waitMs };
     if (choice <= 2) {
       const recipients = cast.crew.filter((name) => name !== from);

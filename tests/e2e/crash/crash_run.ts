@@ -24,7 +24,8 @@ const SENDERS = ["Ada", "Bob"];
 const AWAY = "Dora";
 const CAST: Cast = { everybody: [...SENDERS, "Cleo", AWAY], crew: ["Bob", "Cleo", AWAY] };
 const ARRIVAL_LIMIT_MS = 90_000;
-const LATEST_KILL_MS = 250;
+const CONNECT_LIMIT_MS = 20_000;
+const LATEST_KILL_MS = 150;
 
 /** What a run did, for the report. */
 export interface CrashFigures {
@@ -93,8 +94,8 @@ export class CrashRun {
   async round(): Promise<void> {
     this.#rounds += 1;
     this.#startMissing();
-    // A broker that is killed while it starts proves something too, but not when it never gets to work.
-    if (this.#random.chance(0.75)) await this.#broker.untilReady();
+    // A kill while something starts proves something too, but not when nothing ever gets to work.
+    if (this.#random.chance(0.75)) await this.#connected(SENDERS);
     const victims = this.#victims();
     const batches = SENDERS.map((name) => planBatch(this.#random, name, CAST));
     await Promise.all([
@@ -109,10 +110,7 @@ export class CrashRun {
    */
   async judge(): Promise<string[]> {
     this.#startMissing({ everybody: true });
-    await this.#broker.untilReady();
-    for (const person of this.#people.values()) {
-      await person.withAgent((client) => client.call("mesh.reconnect", {}));
-    }
+    await this.#connected(CAST.everybody);
     for (const name of SENDERS) await this.#outboxEmpty(this.#people.get(name)!);
     for (const person of this.#people.values()) await this.#inboxWhole(person);
     for (const person of this.#people.values()) await person.stopAgent("SIGTERM");
@@ -179,6 +177,20 @@ export class CrashRun {
     } else {
       await this.#people.get(name)!.stopAgent("SIGKILL");
     }
+  }
+
+  /** Waits for the broker and for the connections to it, which agents else try again in their own time. */
+  async #connected(names: readonly string[]): Promise<void> {
+    await this.#broker.untilReady();
+    await Promise.all(names.map((name) =>
+      this.#people.get(name)!.withAgent(async (client) => {
+        await client.call("mesh.reconnect", {});
+        await until(`${name} is connected`, CONNECT_LIMIT_MS, async () => {
+          const { meshes } = await client.call("agent.info", {});
+          return meshes.every((mesh) => mesh.connected);
+        }, () => this.#broker.log.slice(-1000));
+      })
+    ));
   }
 
   async #outboxEmpty(person: Person): Promise<void> {
