@@ -151,6 +151,7 @@ async function claim(
   secret: Uint8Array | null,
   wishes: JoinWishes,
 ): Promise<JoinOutcome> {
+  requireUnusedInvite(home, brokerUrl, code);
   const purpose = `join ${brokerUrl} ${code}`;
   const member = pendingMember(home, purpose);
   const made = makeClaim(
@@ -230,6 +231,17 @@ async function joinByToken(
   adopt(home, purpose, mesh, member, null);
   const alreadyMember = result.alreadyMember === true;
   return { mesh, alreadyMember, verified: false, hasMeshKey: false };
+}
+
+/** A second use of a link by the same person would take the place of somebody it was meant for. */
+function requireUnusedInvite(home: AgentHome, brokerUrl: string, code: string): void {
+  const joined = home.readConfig().meshes.find((mesh) =>
+    mesh.brokerUrl === brokerUrl && home.readInviteSecrets(mesh.meshId).has(code)
+  );
+  if (joined === undefined) return;
+  throw new LocalError("already_exists", `you are a member of "${joined.slug}" already`, {
+    hint: `send to it with \`claudemesh send --mesh ${joined.slug}\``,
+  });
 }
 
 /** Whether the invite's text is about this mesh and its owner, and the inviter has signed it. */
