@@ -70,7 +70,7 @@ function withSdkClient(name: string, run: () => Promise<void>): void {
 withSdkClient(
   "the handshake declares the channel, the lists, and who the server is",
   () =>
-    withLoner(async ({ client }) => {
+    withLoner(({ client }) => {
       const capabilities = client.getServerCapabilities();
       assert.deepEqual(capabilities?.experimental, { "claude/channel": {} });
       for (const list of ["tools", "prompts", "resources"] as const) {
