@@ -181,7 +181,7 @@ async function claim(
     displayName: wishes.displayName,
     joinedAt: new Date().toISOString(),
   };
-  adopt(home, purpose, mesh, member, secret);
+  adopt(home, purpose, mesh, member, secret === null ? null : { code, secret });
   const hasMeshKey = result.sealed_root_key !== null;
   return { mesh, alreadyMember: result.already_member, verified: secret !== null, hasMeshKey };
 }
@@ -276,7 +276,7 @@ function adopt(
   purpose: string,
   mesh: JoinedMesh,
   member: KeyPair,
-  secret: Uint8Array | null,
+  invite: { readonly code: string; readonly secret: Uint8Array } | null,
 ): void {
   const { meshId } = mesh;
   const joined = home.readConfig().meshes.find((each) => each.meshId === meshId);
@@ -286,7 +286,11 @@ function adopt(
       hint: "go on with it; an admin may remove the second member that this invite has made",
     });
   }
-  if (secret !== null) home.addInviteSecret(meshId, JOIN_SECRET, toBase64Url(secret));
+  if (invite !== null) {
+    const secret = toBase64Url(invite.secret);
+    home.addInviteSecret(meshId, JOIN_SECRET, secret);
+    home.addInviteSecret(meshId, invite.code, secret);
+  }
   home.writeMemberKey(meshId, member);
   addMesh(home, mesh);
   home.dropPendingKey(purpose);
