@@ -13,6 +13,9 @@ export interface Machine {
   readonly v8: string;
 }
 
+/** A figure measured while others use more than this is marked as noisy. */
+export const QUIET_LOAD = 0.15;
+
 /** Describes this machine. */
 export function describeMachine(): Machine {
   return {
@@ -32,6 +35,18 @@ export async function loadOfOthers(): Promise<number> {
   const after = await processorTicks();
   const total = after.total - before.total;
   return total === 0 ? 0 : 1 - (after.idle - before.idle) / total;
+}
+
+/**
+ * Waits until others use little of the processor, at most `limitMs`.
+ * @returns the share that they use now.
+ */
+export async function quietMoment(limitMs: number): Promise<number> {
+  const endsAt = performance.now() + limitMs;
+  for (;;) {
+    const load = await loadOfOthers();
+    if (load < QUIET_LOAD || performance.now() >= endsAt) return load;
+  }
 }
 
 async function processorTicks(): Promise<{ total: number; idle: number }> {

@@ -5,6 +5,7 @@
  *     --quick         fewer repetitions: a minute and a half instead of five
  *     --json FILE     also writes the results as JSON
  *     --write         also writes docs/BENCHMARKS.md
+ *     --patient       before each figure, waits up to three minutes until others leave the machine alone
  *     --profile DIR   brokers write processor profiles into this folder; the rates are lower then
  *
  * Exits 1 when a target is missed, 2 when a figure could not be measured.
@@ -20,8 +21,10 @@ import { measureFanOut } from "./figures/fan_out.ts";
 import { measureLatency } from "./figures/latency.ts";
 import { measureMemory } from "./figures/memory.ts";
 import { measureStartUp } from "./figures/start_up.ts";
-import { describeMachine, loadOfOthers } from "./machine.ts";
+import { describeMachine, loadOfOthers, quietMoment } from "./machine.ts";
 import { figureText, type MeasuredFigure, type Report, reportPage, verdicts } from "./report.ts";
+
+const PATIENCE_MS = 180_000;
 
 const FIGURES: ReadonlyMap<string, (run: BenchRun) => Promise<FigureResult>> = new Map([
   ["direct", measureDirect],
@@ -41,6 +44,7 @@ function readFlags() {
       quick: { type: "boolean", default: false },
       json: { type: "string" },
       write: { type: "boolean", default: false },
+      patient: { type: "boolean", default: false },
       profile: { type: "string" },
     },
   });
@@ -58,6 +62,7 @@ function readFlags() {
 async function measureAll(
   run: BenchRun,
   names: readonly string[],
+  patienceMs: number,
 ): Promise<{ figures: MeasuredFigure[]; failed: string[] }> {
   const figures: MeasuredFigure[] = [];
   const failed: string[] = [];
@@ -65,8 +70,9 @@ async function measureAll(
     const measure = FIGURES.get(name);
     if (measure === undefined) continue;
     try {
-      const others = await loadOfOthers();
-      const figure = { result: await measure(run), loadOfOthers: others };
+      const before = await quietMoment(patienceMs);
+      const result = await measure(run);
+      const figure = { result, loadBefore: before, loadAfter: await loadOfOthers() };
       figures.push(figure);
       console.log(`${figureText(figure)}\n`);
     } catch (error) {
@@ -80,7 +86,11 @@ async function measureAll(
 const flags = readFlags();
 if (flags.profile !== undefined) await Deno.mkdir(flags.profile, { recursive: true });
 const run = await openRun({ quick: flags.quick, profileDir: flags.profile ?? null });
-const { figures, failed } = await measureAll(run, flags.names).finally(() => run.end());
+const { figures, failed } = await measureAll(
+  run,
+  flags.names,
+  flags.patient ? PATIENCE_MS : 0,
+).finally(() => run.end());
 const report: Report = {
   machine: describeMachine(),
   nats: run.nats?.version ?? null,

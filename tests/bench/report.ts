@@ -2,12 +2,13 @@
  * The results as text for a terminal and as the page `docs/BENCHMARKS.md`.
  */
 import { type FigureResult, type FigureRow, grouped } from "./figure.ts";
-import type { Machine } from "./machine.ts";
+import { type Machine, QUIET_LOAD } from "./machine.ts";
 
-/** One figure with the load that others put on the machine just before. */
+/** One figure with the share of the processor (0 to 1) that others used just before and just after. */
 export interface MeasuredFigure {
   readonly result: FigureResult;
-  readonly loadOfOthers: number;
+  readonly loadBefore: number;
+  readonly loadAfter: number;
 }
 
 export interface Report {
@@ -21,7 +22,8 @@ export interface Report {
 }
 
 /** One figure as lines for a terminal. */
-export function figureText({ result, loadOfOthers }: MeasuredFigure): string {
+export function figureText(figure: MeasuredFigure): string {
+  const { result } = figure;
   const lines = [`${result.title}  [${result.name}]`];
   for (const row of result.rows) {
     const target = row.target === null ? "" : `   target: ${row.target}`;
@@ -78,14 +80,12 @@ const HOW_TO_READ = `## How to read this
 - Absolute numbers move with the machine and with what else runs on it, which each figure states. Ratios
   move less.`;
 
-function figureSection({ result, loadOfOthers }: MeasuredFigure): string {
+function figureSection(figure: MeasuredFigure): string {
+  const { result } = figure;
   const rows = result.rows.map((row) =>
     `| ${row.label} | ${row.value} | ${row.target ?? ""} | ${verdict(row)} |`
   );
-  const notes = [
-    ...result.notes,
-    `other processes used ${grouped(loadOfOthers * 100)} % of the processor just before`,
-  ];
+  const notes = [...result.notes, noiseNote(figure)];
   return [
     `## ${result.title}`,
     "",
@@ -97,6 +97,13 @@ function figureSection({ result, loadOfOthers }: MeasuredFigure): string {
     "",
     ...notes.map((note) => `- ${note}`),
   ].join("\n");
+}
+
+function noiseNote({ loadBefore, loadAfter }: MeasuredFigure): string {
+  const percent = (share: number) => `${grouped(share * 100)} %`;
+  const noisy = Math.max(loadBefore, loadAfter) > QUIET_LOAD ? " (noisy: measure again)" : "";
+  return `other processes used ${percent(loadBefore)} of the processor just before, ` +
+    `${percent(loadAfter)} just after${noisy}`;
 }
 
 function verdict(row: FigureRow): string {

@@ -33,8 +33,8 @@ interface Round {
 /** Measures the figure: rounds of JetStream and the broker in turn, medians of each. */
 export async function measureDirect(run: BenchRun): Promise<FigureResult> {
   const times: Times = run.quick
-    ? { warmUpMs: 1_000, measureMs: 3_000 }
-    : { warmUpMs: 2_000, measureMs: 6_000 };
+    ? { warmUpMs: 2_000, measureMs: 3_000 }
+    : { warmUpMs: 3_000, measureMs: 6_000 };
   const rounds = run.quick ? 1 : 3;
   const mesh = (await run.store()).mesh("pairs");
   const measured: Round[] = [];
