@@ -104,9 +104,8 @@ export class Inbox {
     return this.#store.transaction(() => {
       const fresh: InboxMessage[] = [];
       for (const message of messages) {
-        if (this.#insert(message, receivedAtMs) === 0) continue;
-        const seq = Number(this.#store.first("select last_insert_rowid() as seq")?.seq);
-        fresh.push(this.#shown(seq, message, receivedAtMs));
+        const seq = this.#insert(message, receivedAtMs);
+        if (seq !== 0) fresh.push(this.#shown(seq, message, receivedAtMs));
       }
       return fresh;
     });
@@ -130,9 +129,8 @@ export class Inbox {
     return this.#store.transaction(() => {
       this.#store.run("delete from message where seq = ?", seq);
       const receivedAtMs = this.#now();
-      if (this.#insert(message, receivedAtMs) === 0) return null;
-      const added = Number(this.#store.first("select last_insert_rowid() as seq")?.seq);
-      return this.#shown(added, message, receivedAtMs);
+      const added = this.#insert(message, receivedAtMs);
+      return added === 0 ? null : this.#shown(added, message, receivedAtMs);
     });
   }
 
@@ -227,8 +225,9 @@ export class Inbox {
     this.#store.close();
   }
 
+  /** The new position, 0 for a repeat. */
   #insert(message: ArrivedMessage, receivedAtMs: number): number {
-    return this.#store.run(
+    return this.#store.insert(
       INSERT,
       message.messageId,
       message.clientMessageId,

@@ -105,7 +105,7 @@ export class Outbox {
     const sealed = content.kind === "sealed" ? content : null;
     let seq = 0;
     await this.#commits.add(() => {
-      this.#store.run(
+      seq = this.#store.insert(
         INSERT,
         entry.id,
         entry.target,
@@ -119,7 +119,6 @@ export class Outbox {
         content.kind === "text" ? content.body : null,
         entry.createdAtMs,
       );
-      seq = Number(this.#store.first("select last_insert_rowid() as seq")?.seq);
     });
     const { id, target, sessionId } = entry;
     this.#queue.push({ seq, id, target, sessionId });

@@ -77,6 +77,12 @@ export class StoreFile {
     return Number(this.#prepare(sql).run(...params).changes);
   }
 
+  /** Runs one insert inside a transaction; returns the new row's id, 0 when a conflict kept it out. */
+  insert(sql: string, ...params: SqlValue[]): number {
+    const { changes, lastInsertRowid } = this.#prepare(sql).run(...params);
+    return Number(changes) === 0 ? 0 : Number(lastInsertRowid);
+  }
+
   /**
    * Runs `work` in one transaction that is on disk when it returns; nothing is kept when it throws. A damaged file is
    * set aside and `work` runs once more on the new one. Throws LocalError `disk_full` or `store_broken`.
