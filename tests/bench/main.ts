@@ -8,7 +8,7 @@
  *     --patient       before each figure, waits up to three minutes until others leave the machine alone
  *     --profile DIR   brokers write processor profiles into this folder; the rates are lower then
  *
- * Exits 1 when a target is missed, 2 when a figure could not be measured.
+ * Needs Linux: memory and processor time come from /proc. Exits 1 when a target is missed, 2 when a figure could not be measured.
  */
 import { parseArgs } from "node:util";
 import { type BenchRun, openRun } from "./bench_run.ts";

@@ -30,9 +30,7 @@ export function figureText(figure: MeasuredFigure): string {
     lines.push(`  ${verdict(row).padEnd(8)} ${row.label}: ${row.value}${target}`);
   }
   for (const note of result.notes) lines.push(`           ${note}`);
-  lines.push(
-    `           others used ${grouped(loadOfOthers * 100)} % of the processor just before`,
-  );
+  lines.push(`           ${noiseNote(figure)}`);
   lines.push(`  how: ${result.how}`);
   return lines.join("\n");
 }
