@@ -26,6 +26,8 @@ export type { AuditEntry, ClosingJob, SendJob } from "./ledger_job.ts";
 /** What one commit takes at most. */
 const MAX_JOBS = 256;
 const MAX_BYTES = 4 * 1_048_576;
+/** Deliveries: telling their recipients keeps the event loop for as long as there are many. */
+const MAX_DELIVERIES = 8_192;
 /** Within so long of a commit there is load, and the next one waits a moment for company. */
 const BUSY_MS = 4;
 const GATHER_MS = 1;
@@ -175,13 +177,15 @@ export class Ledger {
   #takeMerged(): MergedJob[] {
     const jobs: MergedJob[] = [];
     let bytes = 0;
-    while (jobs.length < MAX_JOBS && bytes < MAX_BYTES) {
+    let deliveries = 0;
+    while (jobs.length < MAX_JOBS && bytes < MAX_BYTES && deliveries < MAX_DELIVERIES) {
       const job = this.#queue.first();
       if (job === undefined || job.kind === "exclusive") break;
       this.#queue.shift();
       if (job.kind === "send") {
         job.row.seq = ++this.#lastSeq;
         bytes += job.row.ciphertext.length;
+        deliveries += job.row.recipients.length;
       }
       jobs.push(job);
     }

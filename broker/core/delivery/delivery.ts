@@ -12,15 +12,17 @@ import type { Metrics } from "../metrics.ts";
 import type { Connection, Member, Mesh } from "../model.ts";
 import { storeError } from "../store_error.ts";
 import { isActive } from "../targets.ts";
+import { ackedIds, type AckInput } from "./acked_ids.ts";
 import { Closings } from "./closings.ts";
 import { Deadlines } from "./deadlines.ts";
 import { loadMail } from "./loading.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { Mailroom, type MeshMail } from "./mailroom.ts";
-import type { OpenDelivery, OpenMessage } from "./open_message.ts";
+import type { OpenMessage } from "./open_message.ts";
 import { PayloadCache } from "./payload_cache.ts";
 import { PayloadLoader } from "./payload_loader.ts";
 import { pushFrame } from "./push_frame.ts";
+import { PushTurns } from "./push_turns.ts";
 import { Pusher } from "./pusher.ts";
 import { messageStatus, type StatusOutput } from "./receipts.ts";
 import type { SentAnswer } from "./sent_index.ts";
@@ -30,7 +32,6 @@ import { Sweeper } from "./sweeper.ts";
 const PAYLOAD_CACHE_BYTES = 64 * 1_048_576;
 
 export type SendOutput = z.input<typeof messaging.send.output>;
-export type AckInput = z.output<typeof messaging.clientAck.input>;
 export type SeenInput = z.output<typeof messaging.clientSeen.input>;
 
 export interface DeliveryParts {
@@ -59,8 +60,8 @@ export class Delivery {
   readonly #pusher: Pusher;
   readonly #loader: PayloadLoader;
   readonly #deadlines: Deadlines;
+  readonly #turns: PushTurns;
   readonly #sweeper: Sweeper;
-  #touched: Mailbox[] = [];
   #lastCommittedSeq: number;
 
   constructor(parts: DeliveryParts) {
@@ -92,6 +93,11 @@ export class Delivery {
       watch: (mailbox, dueMs) => this.#deadlines.watch(mailbox, dueMs),
       ackDeadlineMs,
       holdMs,
+    });
+    this.#turns = new PushTurns({
+      clock,
+      pump: (mailbox) => this.#guard(() => this.#pusher.pump(mailbox)),
+      done: () => this.#pusher.endTurn(),
     });
     this.#submitter = new Submitter({
       ...parts,
@@ -239,6 +245,7 @@ export class Delivery {
 
   /** Cancels its timers. */
   close(): void {
+    this.#turns.stop();
     this.#deadlines.stop();
     this.#loader.close();
     this.#closings.stop();
@@ -275,23 +282,11 @@ export class Delivery {
       if (!isActive(member)) continue;
       const mailbox = mail.mailbox(member);
       mailbox.add(message);
-      if (mailbox.touched) continue;
-      mailbox.touched = true;
-      if (this.#touched.push(mailbox) === 1) queueMicrotask(() => this.#pumpTouched());
+      this.#turns.touch(mailbox);
     }
     if (message.openCount === 0) return;
     mail.open.set(message.seq, message);
     this.#cache.put(message, pushFrame(message, row));
-  }
-
-  #pumpTouched(): void {
-    const touched = this.#touched;
-    this.#touched = [];
-    for (const mailbox of touched) {
-      mailbox.touched = false;
-      this.#guard(() => this.#pusher.pump(mailbox));
-    }
-    this.#pusher.endTurn();
   }
 
   /** One mailbox's trouble must not keep others waiting. */
@@ -317,19 +312,4 @@ export class Delivery {
       if (delivery !== undefined) this.#closings.close(mailbox, delivery, "expired");
     }
   }
-}
-
-/**
- * The message ids that an ack names. A sender's own id counts only if it can mean but one message
- * on its way.
- */
-function ackedIds(mailbox: Mailbox, input: AckInput): readonly string[] {
-  const ids = [...input.brokerMessageIds ?? []];
-  if (input.brokerMessageId !== undefined) ids.push(input.brokerMessageId);
-  if (ids.length > 0 || input.clientMessageId === undefined) return ids;
-  const meant = (delivery: OpenDelivery) =>
-    delivery.state === "pushed" && delivery.message.clientMessageId === input.clientMessageId;
-  const found = [...mailbox.inFlight].filter(meant);
-  const [only] = found;
-  return found.length === 1 && only !== undefined ? [only.message.id] : [];
 }

@@ -15,6 +15,7 @@ import type { Connection, Member } from "../model.ts";
 import { resolveTarget } from "../targets.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { MeshMail } from "./mailroom.ts";
+import { messageId } from "./message_id.ts";
 import { OpenMessage } from "./open_message.ts";
 import { type SentAnswer, SentIndex } from "./sent_index.ts";
 
@@ -142,7 +143,7 @@ export class Submitter {
     const createdAtMs = clock.now();
     return {
       seq: 0,
-      id: random.id(),
+      id: messageId(clock, random),
       meshId: connection.mesh.id,
       senderMemberId: connection.member.id,
       senderSessionPubkey: connection.session.pubkey,
