@@ -1,6 +1,6 @@
 /**
  * Which session this MCP server belongs to: the host's own id where it gives one, so that the session stays the same peer
- * when it is resumed, and the host's process, by which its hooks are recognised when that id changes (ADR 0006).
+ * when it is resumed, and the host's process, by which its hooks are recognised when that id changes (ADR 0010).
  */
 import { createHash } from "node:crypto";
 import { homedir, hostname } from "node:os";

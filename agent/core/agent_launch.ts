@@ -30,6 +30,9 @@ const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 10_000;
 const FIRST_PAUSE_MS = 4;
 const LONGEST_PAUSE_MS = 64;
+const RELAUNCH_PAUSE_MS = 200;
+/** The exit code of an agent that finds another one running. */
+const EXIT_ALREADY_RUNS = 6;
 
 /** Returns a negative number when `left` is the older version, a positive one when newer, 0 when equal. */
 export function compareVersions(left: string, right: string): number {
@@ -88,26 +91,36 @@ async function startOrFail(place: AgentPlace, options: ConnectOptions): Promise<
     });
   }
   const timeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
-  const ended = launch(place);
-  const deadline = Date.now() + timeoutMs;
+  const deadlineMs = Date.now() + timeoutMs;
+  let started = launch(place);
   let pauseMs = FIRST_PAUSE_MS;
-  let afterEnd = 2;
   for (;;) {
+    // Asked after the end was seen: an agent that was started in the same moment listens by then.
+    const ended = started.end;
     const client = await openLocal(place.socketPath);
     if (client !== null) return client;
-    // A second agent ends at once because the first, started in the same moment, holds the lock: so look once more.
-    if (ended.reason !== null && afterEnd-- === 0) throw startFailed(place, ended.reason);
-    if (Date.now() > deadline) throw startFailed(place, `it was not ready in ${timeoutMs} ms`);
+    if (ended !== null) {
+      // Another one holds the home's lock: it starts, or is about to end. Any other end is a failure.
+      if (ended.code !== EXIT_ALREADY_RUNS) throw startFailed(place, ended.reason);
+      started = launch(place);
+      pauseMs = RELAUNCH_PAUSE_MS;
+    }
+    if (Date.now() > deadlineMs) throw startFailed(place, `it was not ready in ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }
 
-/** Starts the agent so that it outlives this process; `reason` is set once it has ended. */
-function launch(place: AgentPlace): { reason: string | null } {
+interface StartedAgent {
+  /** Set once it has ended, or could not be started at all. */
+  end: { readonly code: number | null; readonly reason: string } | null;
+}
+
+/** Starts the agent so that it outlives this process. */
+function launch(place: AgentPlace): StartedAgent {
   const [program, ...args] = place.command;
   if (program === undefined) throw new LocalError("agent_start_failed", "No program to start");
-  const ended: { reason: string | null } = { reason: null };
+  const started: StartedAgent = { end: null };
   const child = spawn(program, args, {
     detached: true,
     stdio: "ignore",
@@ -115,10 +128,13 @@ function launch(place: AgentPlace): { reason: string | null } {
     ...(Deno.build.os === "windows" ? {} : { cwd: "/" }),
     env: { ...Deno.env.toObject(), ...place.environment },
   });
-  child.on("error", (error) => ended.reason = error.message);
-  child.on("exit", (code, signal) => ended.reason = `it ended with ${signal ?? `code ${code}`}`);
-  child.unref();
-  return ended;
+  child.on("error", (error) => started.end = { code: null, reason: error.message });
+  child.on("exit", (code, signal) => {
+    started.end = { code, reason: `it ended with ${signal ?? `code ${code}`}` };
+  });
+  // Without a process there is nothing to let go of; its error is on its way.
+  if (child.pid !== undefined) child.unref();
+  return started;
 }
 
 function startFailed(place: AgentPlace, reason: string): LocalError {
