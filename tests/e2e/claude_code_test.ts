@@ -3,6 +3,7 @@
  * sends, the other reads and answers, and messages that arrive in the middle of a turn are carried by hooks.
  */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { type ClaudeCode, ClaudeSession, installClaudeCode } from "../support/claude_code.ts";
 import { readInboxFile } from "../support/inbox_file.ts";
 import { Person } from "../support/person.ts";
@@ -19,6 +20,7 @@ const ARRIVAL_LIMIT_MS = 15_000;
 const QUESTION = "Which colour does the new button have?";
 const ANSWER = "It is teal.";
 const URGENT = "Stop the deployment: the tests of the payment service fail.";
+const MORE = "The third payment test fails too.";
 const LATE = "The rollback is done; please confirm.";
 
 const missing = scriptedModelMissing();
@@ -33,23 +35,28 @@ function say(to: string, message: string, priority: string): ScriptStep {
   return call("send_message", { to, message, priority });
 }
 
-/** Each array is a turn; a step too many would show as a turn that goes wrong. */
-const SCRIPT: Record<string, ScriptStep[]> = {
-  ada: [
-    ...[say("Bob", QUESTION, "low"), { text: "asked" }],
-    ...[call("check_messages"), { text: "read" }],
-    ...[say("Bob", URGENT, "now"), { text: "warned" }],
-    ...[say("Bob", LATE, "now"), { text: "told" }],
-  ],
-  bob: [
-    ...[call("check_messages"), say("Ada", ANSWER, "low"), { text: "answered" }],
-    ...[call("list_peers"), { text: "done" }, { text: "confirmed" }],
-  ],
-};
+/** Each array is a turn; a step too many or too few would show as a turn that goes wrong. */
+function script(notes: string): Record<string, ScriptStep[]> {
+  const ada = [
+    [say("Bob", QUESTION, "low"), { text: "asked" }],
+    [call("check_messages"), { text: "read" }],
+    ...[URGENT, MORE, LATE].map((text) => [say("Bob", text, "now"), { text: "told" }]),
+  ];
+  const bob = [
+    [call("check_messages"), say("Ada", ANSWER, "low"), { text: "answered" }],
+    [
+      { tool: "Read", input: { file_path: notes } },
+      call("list_peers"),
+      { text: "done" },
+      { text: "confirmed" },
+    ],
+  ];
+  return { ada: ada.flat(), bob: bob.flat() };
+}
 
 /** Everything a request's last message says. */
-function textOf(request: LoggedRequest | undefined): string {
-  return JSON.stringify(request?.last.content ?? "");
+function textOf(request: LoggedRequest): string {
+  return JSON.stringify(request.last.content);
 }
 
 interface Stage {
@@ -64,11 +71,13 @@ interface Stage {
 async function openStage(claude: ClaudeCode, cleanUp: AsyncDisposableStack): Promise<Stage> {
   const broker = await startProgramBroker();
   cleanUp.defer(() => broker.close());
-  const model = cleanUp.use(await ScriptedModel.start(SCRIPT));
   const ada = await Person.create("Ada");
   cleanUp.defer(() => ada.close());
   const bob = await Person.create("Bob");
   cleanUp.defer(() => bob.close());
+  const notes = join(bob.folder, "notes.md");
+  await Deno.writeTextFile(notes, "Nothing here yet.\n");
+  const model = cleanUp.use(await ScriptedModel.start(script(notes)));
   await ada.ask("new", "team", "--broker", broker.url);
   const { url } = await ada.ask("invite");
   await bob.ask("join", String(url));
@@ -78,8 +87,8 @@ async function openStage(claude: ClaudeCode, cleanUp: AsyncDisposableStack): Pro
     model,
     ada,
     bob,
-    adasClaude: new ClaudeSession(claude, ada, model.url, "ada"),
-    bobsClaude: new ClaudeSession(claude, bob, model.url, "bob"),
+    adasClaude: cleanUp.use(new ClaudeSession(claude, ada, model.url, "ada")),
+    bobsClaude: cleanUp.use(new ClaudeSession(claude, bob, model.url, "bob")),
     meshId: meshes[0]!.mesh_id,
   };
 }
@@ -94,35 +103,40 @@ async function talk({ model, ada, bob, adasClaude, bobsClaude, meshId }: Stage):
   await adasClaude.turn("Ask Bob.");
   await inInbox(bob, meshId, QUESTION);
   await bobsClaude.turn("Read your messages and answer.");
-  const [, afterReading] = await model.requests("bob");
-  assert.match(textOf(afterReading), new RegExp(QUESTION.replace("?", "\\?")));
-  assert.match(textOf(afterReading), /Ada/);
+  const [, afterReading] = (await model.requests("bob")).map(textOf);
+  assert.match(afterReading!, /from\W+Ada\W.*Which colour does the new button have\?/s);
   await inInbox(ada, meshId, ANSWER);
   await adasClaude.turn("Read the answer.");
-  assert.match(textOf((await model.requests("ada")).at(-1)), /It is teal\./);
+  assert.match(textOf((await model.requests("ada")).at(-1)!), /It is teal\./);
 }
 
-/** Both messages come while Bob's turn runs: one before a tool ends, one when the model has nothing more to do. */
+/**
+ * Three messages come while Bob's turn runs, each before one step of it ends: they are in the next hook's context, in the
+ * next result of one of our tools, and in what keeps the turn going when the model has nothing more to do.
+ */
 async function interrupt(stage: Stage): Promise<void> {
   const { model, bob, adasClaude, bobsClaude, meshId } = stage;
   const before = (await model.requests("bob")).length;
-  const calling = model.hold("bob", before + 1);
-  const finishing = model.hold("bob", before + 2);
-  const turn = bobsClaude.turn("Look who is there.");
-  const first = await calling;
-  await adasClaude.turn("Warn Bob.");
-  await inInbox(bob, meshId, URGENT);
-  first.release();
-  const second = await finishing;
-  await adasClaude.turn("Tell Bob.");
-  await inInbox(bob, meshId, LATE);
-  second.release();
+  const steps = [URGENT, MORE, LATE].map((text, index) => ({
+    text,
+    asked: model.hold("bob", before + 1 + index),
+  }));
+  const turn = bobsClaude.turn("Read the notes and look who is there.");
+  for (const { text, asked } of steps) {
+    const request = await asked;
+    await adasClaude.turn("Tell Bob.");
+    await inInbox(bob, meshId, text);
+    request.release();
+  }
   await turn;
-  const [prompted, afterTool, afterStop, ...others] = (await model.requests("bob")).slice(before);
-  assert.ok(!textOf(prompted).includes(URGENT), "the message came before it was sent");
-  assert.match(textOf(afterTool), /PostToolUse.*Stop the deployment/s);
-  assert.match(textOf(afterStop), /[Ss]top hook.*The rollback is done/s);
-  assert.deepEqual(others, [], "the turn went on although nothing was new");
+  const said = (await model.requests("bob")).slice(before).map(textOf);
+  assert.equal(said.length, 4, "the turn went on although nothing was new");
+  const [prompted, afterRead, afterPeers, afterStop] = said as [string, string, string, string];
+  assert.doesNotMatch(prompted, /Stop the deployment/);
+  assert.match(afterRead, /PostToolUse:Read hook.*Stop the deployment/s);
+  assert.match(afterPeers, /The third payment test/);
+  assert.match(afterStop, /[Ss]top hook.*The rollback is done/s);
+  assert.doesNotMatch(afterPeers + afterStop, /Stop the deployment/);
 }
 
 async function unseen(person: Person, meshId: string): Promise<string[]> {
@@ -137,19 +151,25 @@ Deno.test({
   ignore: "reason" in installed,
   async fn(test) {
     await using cleanUp = new AsyncDisposableStack();
+    const startedMs = performance.now();
     const stage = await openStage(installed as ClaudeCode, cleanUp);
+    console.log(`set up in ${Math.round(performance.now() - startedMs)} ms`);
     const { ada, bob, adasClaude, bobsClaude, meshId } = stage;
-    await test.step("claude mcp list says Connected in both homes", async () => {
+    const step = async (name: string, run: () => Promise<void>) => {
+      // A step builds on those before it.
+      assert.ok(await test.step(name, run), "what follows makes no sense any more");
+    };
+    await step("claude mcp list says Connected in both homes", async () => {
       for (const claude of [adasClaude, bobsClaude]) {
         const { stdout } = await claude.run("mcp", "list");
         assert.match(stdout, /claudemesh: .*Connected/);
       }
     });
-    await test.step("one sends, the other reads and answers", () => talk(stage));
-    await test.step("hooks carry what comes in the middle of a turn", () => interrupt(stage));
-    await test.step("everything arrived once, and what was carried counts as seen", async () => {
+    await step("one sends, the other reads and answers", () => talk(stage));
+    await step("what comes in the middle of a turn is carried into it", () => interrupt(stage));
+    await step("everything arrived once, and what was carried counts as seen", async () => {
       const texts = (person: Person) => readInboxFile(person, meshId).map(({ text }) => text);
-      assert.deepEqual(texts(bob), [QUESTION, URGENT, LATE]);
+      assert.deepEqual(texts(bob), [QUESTION, URGENT, MORE, LATE]);
       assert.deepEqual(texts(ada), [ANSWER]);
       assert.deepEqual(await unseen(bob, meshId), []);
       assert.deepEqual(await unseen(ada, meshId), []);

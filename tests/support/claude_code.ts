@@ -58,10 +58,12 @@ async function works(program: string): Promise<boolean> {
 }
 
 /** A person's Claude Code: in their home, talking to a scripted model. */
-export class ClaudeSession {
+export class ClaudeSession implements AsyncDisposable {
   readonly #claude: ClaudeCode;
   readonly #person: Person;
   readonly #environment: Record<string, string>;
+  readonly #ending = new AbortController();
+  readonly #running = new Set<Promise<ProgramOutput>>();
 
   /** @param key the part of the script that this person plays. */
   constructor(claude: ClaudeCode, person: Person, modelUrl: string, key: string) {
@@ -80,10 +82,23 @@ export class ClaudeSession {
 
   /** Runs `claude` with these arguments in the person's home. */
   async run(...args: string[]): Promise<ProgramOutput> {
-    return await runCommand([this.#claude.program, ...args], this.#environment, {
+    const run = runCommand([this.#claude.program, ...args], this.#environment, {
       cwd: this.#person.folder,
       timeoutMs: RUN_LIMIT_MS,
+      signal: this.#ending.signal,
     });
+    this.#running.add(run);
+    try {
+      return await run;
+    } finally {
+      this.#running.delete(run);
+    }
+  }
+
+  /** Ends what still runs, as after a failed test. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    await Promise.allSettled(this.#running);
   }
 
   /**

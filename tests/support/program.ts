@@ -56,11 +56,13 @@ export interface ProgramOutput {
   readonly stderr: string;
 }
 
-/** Runs any command to its end. `environment` is all it gets; `stdin` is nothing by default. */
+/**
+ * Runs any command to its end, or until it is killed: after `timeoutMs`, or by `signal`. `environment` is all it gets.
+ */
 export async function runCommand(
   command: readonly [string, ...string[]],
   environment: Readonly<Record<string, string>>,
-  options: { cwd?: string; stdin?: string; timeoutMs?: number } = {},
+  options: { cwd?: string; stdin?: string; timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<ProgramOutput> {
   const [program, ...args] = command;
   const child = new Deno.Command(program, {
@@ -72,9 +74,9 @@ export async function runCommand(
     stderr: "piped",
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   }).spawn();
-  const timer = options.timeoutMs === undefined
-    ? undefined
-    : setTimeout(() => kill(child, "SIGKILL"), options.timeoutMs);
+  const end = () => kill(child, "SIGKILL");
+  const timer = options.timeoutMs === undefined ? undefined : setTimeout(end, options.timeoutMs);
+  options.signal?.addEventListener("abort", end);
   if (options.stdin !== undefined) {
     const writer = child.stdin.getWriter();
     await writer.write(new TextEncoder().encode(options.stdin));
@@ -82,6 +84,7 @@ export async function runCommand(
   }
   const { code, stdout, stderr } = await child.output();
   clearTimeout(timer);
+  options.signal?.removeEventListener("abort", end);
   return { code, stdout: DECODER.decode(stdout), stderr: DECODER.decode(stderr) };
 }
 
