@@ -4,20 +4,19 @@
  * piles up; the next takes all of it.
  */
 import { type Sql, SqlError, type SqlExecutor, type SqlStatement } from "../../storage/sql/port.ts";
-import { insertAudits } from "../../storage/sql/queries/audit.ts";
 import type { MessageStore } from "../../storage/sql/queries/message_store.ts";
 import type { Clock } from "./clock.ts";
 import { Deque } from "./delivery/deque.ts";
 import {
   type AuditEntry,
-  chainAudits,
   type ExclusiveJob,
   type LedgerJob,
   type MergedCommit,
   type MergedJob,
   mergeJobs,
-  type SendJob,
 } from "./ledger_job.ts";
+import { siftDuplicates, type Sifted } from "./ledger_duplicates.ts";
+import { type ExclusiveFailure, writeExclusive } from "./ledger_exclusive.ts";
 import type { Mesh } from "./model.ts";
 import { keptNothing, storeError } from "./store_error.ts";
 
@@ -219,13 +218,19 @@ export class Ledger {
 
   /** The store kept nothing of `jobs`: answers those it has already and tries the others again. */
   async #writeRest(jobs: readonly MergedJob[], error: unknown): Promise<void> {
-    let rest: readonly MergedJob[];
+    let sifted: Sifted;
     try {
-      rest = await this.#answerDuplicates(jobs);
+      sifted = await siftDuplicates(this.#store, jobs);
     } catch (lookupError) {
       return this.#refuse(jobs, lookupError);
     }
-    if (rest.length < jobs.length) await this.#writeMerged(rest);
+    for (const { job, first } of sifted.duplicates) {
+      this.#tell(() => {
+        job.duplicate(first);
+        job.dropped();
+      });
+    }
+    if (sifted.duplicates.length > 0) await this.#writeMerged(sifted.rest);
     else await this.#writeHalves(jobs, error);
   }
 
@@ -236,60 +241,18 @@ export class Ledger {
     await this.#writeMerged(jobs.slice(middle));
   }
 
-  /** Answers the sends that the store has already; returns the other jobs. */
-  async #answerDuplicates(jobs: readonly MergedJob[]): Promise<readonly MergedJob[]> {
-    const named = jobs.filter((job): job is SendJob =>
-      job.kind === "send" && job.row.clientMessageId !== null
-    );
-    if (named.length === 0) return jobs;
-    const found = await this.#store.findSent(
-      named.map(({ row }) => ({
-        senderMemberId: row.senderMemberId,
-        clientMessageId: row.clientMessageId ?? "",
-      })),
-    );
-    const firsts = new Map(
-      found.map((sent) => [`${sent.senderMemberId} ${sent.clientMessageId}`, sent]),
-    );
-    return jobs.filter((job) => {
-      if (job.kind !== "send") return true;
-      const first = firsts.get(`${job.row.senderMemberId} ${job.row.clientMessageId}`);
-      if (first === undefined) return true;
-      this.#tell(() => {
-        job.duplicate(first);
-        job.dropped();
-      });
-      return false;
-    });
-  }
-
   async #writeExclusive(job: ExclusiveJob): Promise<void> {
-    let heads: ReadonlyMap<Mesh, string> | null = null;
+    let heads: ReadonlyMap<Mesh, string>;
     try {
-      await this.#sql.transaction(async (tx) => {
-        const audits = await job.run(tx);
-        heads = await this.#writeAudits(tx, job.mesh, audits);
-      });
-    } catch (error) {
-      if (heads === null || keptNothing(error)) this.#refuse([job], error);
-      else this.#leaveUnsure([job], heads, error);
+      heads = await writeExclusive(this.#sql, job, () => this.#clock.now());
+    } catch (failure) {
+      const { heads, cause } = failure as ExclusiveFailure;
+      if (heads === null || keptNothing(cause)) this.#refuse([job], cause);
+      else this.#leaveUnsure([job], heads, cause);
       return;
     }
-    moveHeads(heads ?? new Map());
+    moveHeads(heads);
     this.#tell(() => job.committed());
-  }
-
-  async #writeAudits(
-    tx: SqlExecutor,
-    mesh: Mesh | null,
-    audits: readonly AuditEntry[],
-  ): Promise<ReadonlyMap<Mesh, string>> {
-    if (audits.length === 0) return new Map();
-    if (mesh === null) throw new Error("an audit row needs its mesh");
-    const chained = chainAudits(audits.map((entry) => ({ mesh, entry })), this.#clock.now());
-    const statement = insertAudits(chained.rows);
-    await tx.query(statement.text, statement.params);
-    return chained.heads;
   }
 
   /**
