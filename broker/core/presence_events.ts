@@ -30,6 +30,8 @@ export class PresenceEvents {
   readonly #clock: Clock;
   readonly #events: SystemEvents;
   readonly #windows = new Map<Mesh, Window>();
+  /** Sessions that the others know of: only their leaving is news. */
+  readonly #told = new WeakSet<Session>();
 
   constructor(clock: Clock, events: SystemEvents) {
     this.#clock = clock;
@@ -46,13 +48,21 @@ export class PresenceEvents {
     this.#note(session, "returned", lastSeenAtMs);
   }
 
+  /** The others were told of this session by the broker that ran before. */
+  known(session: Session): void {
+    if (session.visible && isListed(session)) this.#told.add(session);
+  }
+
   /** A session is gone for good. */
   left(session: Session): void {
-    this.#note(session, "left", null);
+    const waiting = this.#windows.get(session.member.mesh)?.changes.has(session) ?? false;
+    if (waiting || this.#told.has(session)) this.#note(session, "left", null);
   }
 
   /** A session was hidden or is listed again. */
   visibility(session: Session): void {
+    if (session.visible) this.#told.add(session);
+    else this.#told.delete(session);
     const spec = session.visible ? presenceEvents.peerVisible : presenceEvents.peerHidden;
     this.#events.toMesh(
       session.member.mesh,
@@ -90,8 +100,12 @@ export class PresenceEvents {
     const arrivals: [Session, number | null][] = [];
     const departures: [Session, Person][] = [];
     for (const [session, { kind, person, lastSeenAtMs }] of changes) {
-      if (kind === "left") departures.push([session, person]);
-      else if (session.visible && isListed(session)) arrivals.push([session, lastSeenAtMs]);
+      if (kind === "left") {
+        if (this.#told.delete(session)) departures.push([session, person]);
+      } else if (session.visible && isListed(session)) {
+        this.#told.add(session);
+        arrivals.push([session, lastSeenAtMs]);
+      }
     }
     this.#tellDepartures(mesh, departures);
     this.#tellArrivals(mesh, arrivals);

@@ -91,6 +91,9 @@ export class Sessions {
       this.#index(session);
       this.#lease(session, leftMs);
     }
+    for (const session of this.present()) {
+      if (session.member.mesh === mesh) this.#parts.news.known(session);
+    }
   }
 
   /** Live and leased sessions with this id, in any mesh. */

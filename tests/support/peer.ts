@@ -43,9 +43,9 @@ export class TestPeer {
     ws.on("error", () => {});
   }
 
-  /** Resolves when the socket is open. */
-  static async connect(url: string): Promise<TestPeer> {
-    const ws = new WebSocket(url, { perMessageDeflate: false });
+  /** Resolves when the socket is open. Without `autoPong` it answers no pings. */
+  static async connect(url: string, { autoPong = true } = {}): Promise<TestPeer> {
+    const ws = new WebSocket(url, { perMessageDeflate: false, autoPong });
     const peer = new TestPeer(ws);
     await new Promise<void>((resolve, reject) => {
       ws.once("open", () => resolve());
