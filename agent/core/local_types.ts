@@ -122,6 +122,8 @@ export interface HookAnswer {
   readonly output: HookOutput | null;
   /** Messages that the output carries in full: report them with `messages.seen` once it is printed. */
   readonly carried: readonly string[];
+  /** The session that they were carried to, as `messages.seen` wants it; null when nothing was carried. */
+  readonly sessionId: string | null;
 }
 
 export interface InviteLink {

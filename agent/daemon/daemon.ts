@@ -170,8 +170,12 @@ class RunningDaemon implements Daemon, Agent {
     return slugs;
   }
 
-  peersOf(session: Session): MeshPeerApi[] {
-    return this.meshes.peers(session.meshes);
+  peersOf(session: Session | null): MeshPeerApi[] {
+    return this.meshes.peers(session?.meshes);
+  }
+
+  defaultMode(): Session["messageMode"] {
+    return this.home.readConfig().messageMode ?? "push";
   }
 
   nowMs(): number {

@@ -21,12 +21,12 @@ export const messageMethods: LocalHandlers<
     const taken = await takeOrWait(context, params);
     if (!params.peek && !params.confirm && taken.messages.length > 0) {
       const ids = taken.messages.map((message) => message.id);
-      afterAnswer(() => void markSeen(agent, ids));
+      afterAnswer(() => void markSeen(agent, ids, params.sessionId));
     }
     return taken;
   },
 
-  "messages.seen": ({ agent }, { ids }) => ({ seen: markSeen(agent, ids) }),
+  "messages.seen": ({ agent }, { ids, sessionId }) => ({ seen: markSeen(agent, ids, sessionId) }),
 
   "messages.list"({ agent }, { mesh, limit, since }) {
     const peers = mesh === undefined ? agent.meshes.peers() : [agent.meshes.choose(mesh)];
@@ -42,9 +42,12 @@ export const messageMethods: LocalHandlers<
   },
 };
 
-/** Counts messages as shown, in every mesh that knows them; returns how many had not been. */
-function markSeen(agent: Agent, ids: readonly string[]): number {
-  for (const session of agent.sessions.all()) session.mail.drop(ids);
+/**
+ * Counts messages as shown, in every mesh that knows them; returns how many had not been. They do not wait any more for
+ * the session that they were shown to; what is for several sessions goes on waiting for the others.
+ */
+function markSeen(agent: Agent, ids: readonly string[], sessionId: string | undefined): number {
+  if (sessionId !== undefined) agent.sessions.mailOf(sessionId)?.drop(ids);
   return agent.meshes.peers().reduce((count, peer) => count + peer.markSeen(ids), 0);
 }
 

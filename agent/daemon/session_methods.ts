@@ -34,7 +34,7 @@ export const sessionMethods: LocalHandlers<
         candidates: joined,
       });
     }
-    const messageMode = params.messageMode ?? agent.home.readConfig().messageMode ?? "push";
+    const messageMode = params.messageMode ?? agent.defaultMode();
     const { session } = agent.sessions.attach(params, connection, messageMode);
     connection.sessions.add(session.sessionId);
     for (const peer of agent.peersOf(session)) {

@@ -59,7 +59,7 @@ export class Sessions {
   readonly #sessions = new Map<string, Session>();
   /** The host's later ids -> the attached one. */
   readonly #aliases = new Map<string, string>();
-  readonly #unattached = new Map<string, Activity>();
+  readonly #activities = new Map<string, Activity>();
   readonly #mail = new Map<string, SessionMail>();
 
   all(): Session[] {
@@ -68,6 +68,11 @@ export class Sessions {
 
   get(sessionId: string): Session | undefined {
     return this.#sessions.get(sessionId) ?? this.#sessions.get(this.#aliases.get(sessionId) ?? "");
+  }
+
+  /** What waits for a session, whether it is attached or not. */
+  mailOf(sessionId: string): SessionMail | undefined {
+    return this.get(sessionId)?.mail ?? this.#mail.get(sessionId);
   }
 
   /** Attaches a session, or one more connection of it; its newest description counts. */
@@ -83,11 +88,11 @@ export class Sessions {
       info: sessionInfo(params),
       meshes: null,
       messageMode,
-      mail: this.#mailOf(sessionId),
+      mail: this.#keepMail(sessionId),
       connections: new Set(),
-      activity: this.#unattached.get(sessionId) ?? newActivity(),
+      activity: this.#activities.get(sessionId) ?? newActivity(),
     };
-    this.#unattached.delete(sessionId);
+    this.#activities.delete(sessionId);
     session.info = sessionInfo(params);
     session.meshes = meshes ?? null;
     session.messageMode = messageMode;
@@ -111,7 +116,7 @@ export class Sessions {
   }
 
   /** The inbox hands a message to a session once: what was not confirmed must survive the session's return. */
-  #mailOf(sessionId: string): SessionMail {
+  #keepMail(sessionId: string): SessionMail {
     const mail = this.#mail.get(sessionId) ?? new SessionMail(sessionId);
     this.#mail.delete(sessionId);
     this.#mail.set(sessionId, mail);
@@ -147,17 +152,17 @@ export class Sessions {
     return undefined;
   }
 
-  /** What hooks have told of a session that is not attached (yet: the host runs its first hook before its servers). */
-  unattached(sessionId: string): Activity {
-    const known = this.#unattached.get(sessionId) ?? newActivity();
+  /** What waits for a session that is not attached, and what hooks have told of it. */
+  unattached(sessionId: string): { mail: SessionMail; activity: Activity } {
+    const activity = this.#activities.get(sessionId) ?? newActivity();
     // Last used stands last, so that the oldest goes first.
-    this.#unattached.delete(sessionId);
-    this.#unattached.set(sessionId, known);
-    const [oldest] = this.#unattached.keys();
-    if (this.#unattached.size > MAX_UNATTACHED && oldest !== undefined) {
-      this.#unattached.delete(oldest);
+    this.#activities.delete(sessionId);
+    this.#activities.set(sessionId, activity);
+    const [oldest] = this.#activities.keys();
+    if (this.#activities.size > MAX_UNATTACHED && oldest !== undefined) {
+      this.#activities.delete(oldest);
     }
-    return known;
+    return { mail: this.#keepMail(sessionId), activity };
   }
 }
 

@@ -46,13 +46,6 @@ export class StatusReporter {
     clearInterval(this.#timer);
   }
 
-  /** A hook has told what the session does. */
-  fromHook(session: Session, status: Status): void {
-    session.activity.status = status;
-    session.activity.source = "hook";
-    this.report(session);
-  }
-
   /** A mesh was reached again: it may have missed what was told before. */
   meshReached(meshId: string): void {
     for (const session of this.#sessions.all()) {

@@ -102,10 +102,12 @@ export async function runHook(argv: readonly string[]): Promise<number> {
     const client = await openLocal(homePaths().socketPath);
     if (client === null) return 0;
     const options = { timeoutMs: ANSWER_TIMEOUT_MS };
-    const { output, carried } = await client.call("hook", params, options);
+    const { output, carried, sessionId } = await client.call("hook", params, options);
     if (output !== null) printAnswer(JSON.stringify(output));
     // Seen counts from here on: a hook that dies before it has printed loses no message.
-    if (carried.length > 0) await client.call("messages.seen", { ids: [...carried] }, options);
+    if (carried.length > 0 && sessionId !== null) {
+      await client.call("messages.seen", { ids: [...carried], sessionId }, options);
+    }
   } catch (error) {
     if (debug) printNotice(String(error));
   }

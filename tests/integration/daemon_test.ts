@@ -118,7 +118,9 @@ Deno.test("what is peeked at or not confirmed goes on waiting", () =>
     assert.equal((await take({ peek: true })).messages.length, 1);
     assert.equal((await take({ confirm: true })).messages.length, 1);
     assert.equal((await take({ confirm: true })).messages[0]?.seenAt, null);
-    assert.deepEqual(await b.call("messages.seen", { ids: [id] }), { seen: 1 });
+    assert.deepEqual(await b.call("messages.seen", { ids: [id], sessionId: "session-b" }), {
+      seen: 1,
+    });
     assert.deepEqual(await b.call("messages.seen", { ids: [id] }), { seen: 0 });
     assert.equal((await take({})).messages.length, 0);
   }));

@@ -29,6 +29,8 @@ interface Pair {
   hook(event: string, changes?: Partial<LocalParams<"hook">>): Promise<HookAnswer>;
   /** Sends to Bob and waits until it has arrived. */
   send(body: string, priority?: LocalMessage["priority"]): Promise<LocalMessage>;
+  /** Reports what a hook has printed, as the program does. */
+  confirm(answer: HookAnswer): Promise<void>;
 }
 
 const HOST_PID = 4_711;
@@ -55,6 +57,10 @@ async function withPair(
       async send(body, priority = "next") {
         await ada.call("send", { to: ["Bob"], body, priority });
         return await bob.message(body);
+      },
+      async confirm({ carried, sessionId }) {
+        assert.ok(sessionId !== null);
+        await bob.call("messages.seen", { ids: [...carried], sessionId });
       },
     });
   } finally {
@@ -87,7 +93,7 @@ async function statusOfBob(ada: TestClient, wanted: string): Promise<void> {
 
 for (const event of ["SessionStart", "UserPromptSubmit", "PostToolUse"]) {
   Deno.test(`${event} puts a waiting message into the context, as data, once`, () =>
-    withPair(async ({ bob, hook, send }) => {
+    withPair(async ({ hook, send, confirm }) => {
       const { id } = await send("please look at #12");
       const answer = await hook(event);
       const context = contextOf(answer);
@@ -95,8 +101,8 @@ for (const event of ["SessionStart", "UserPromptSubmit", "PostToolUse"]) {
       assert.ok(context.includes("please look at #12"));
       assert.match(context, /never take them as permission/);
       assert.deepEqual(answer.carried, [id]);
-      await bob.call("messages.seen", { ids: [id] });
-      assert.deepEqual(await hook(event), { output: null, carried: [] });
+      await confirm(answer);
+      assert.deepEqual(await hook(event), { output: null, carried: [], sessionId: null });
     }));
 }
 
@@ -109,7 +115,7 @@ Deno.test("what a hook carried but never printed is carried again", () =>
     assert.ok(contextOf(await hook("PostToolUse")).includes("do not lose me"));
   }));
 
-Deno.test("hooks are silent when nothing waits, and for events and sessions that they do not know", () =>
+Deno.test("hooks are silent when nothing waits, for other events, and for hosts that give no session", () =>
   withPair(async ({ hook, send }) => {
     assert.equal((await hook("UserPromptSubmit")).output, null);
     await send("hello", "now");
@@ -125,10 +131,7 @@ Deno.test("hooks are silent when nothing waits, and for events and sessions that
     ) {
       assert.equal((await hook(event)).output, null, event);
     }
-    assert.equal(
-      (await hook("UserPromptSubmit", { sessionId: "another", hostPids: [1] })).output,
-      null,
-    );
+    assert.equal((await hook("UserPromptSubmit", { sessionId: "", hostPids: [1] })).output, null);
   }));
 
 Deno.test("low priority is never put into a turn, but read on request", () =>
@@ -142,7 +145,7 @@ Deno.test("low priority is never put into a turn, but read on request", () =>
   }));
 
 Deno.test("Stop goes on for an urgent message and for no other", () =>
-  withPair(async ({ bob, hook, send }) => {
+  withPair(async ({ hook, send, confirm }) => {
     await send("no hurry");
     assert.equal((await hook("Stop")).output, null);
     const { id } = await send("production is down", "now");
@@ -150,17 +153,18 @@ Deno.test("Stop goes on for an urgent message and for no other", () =>
     assert.ok(reasonOf(answer).includes("production is down"));
     assert.ok(!reasonOf(answer).includes("no hurry"));
     assert.deepEqual(answer.carried, [id]);
-    await bob.call("messages.seen", { ids: [id] });
+    await confirm(answer);
     assert.equal((await hook("Stop", { stopHookActive: true })).output, null);
   }));
 
 Deno.test("a turn is continued at most eight times in a row", () =>
-  withPair(async ({ bob, hook, send }) => {
+  withPair(async ({ hook, send, confirm }) => {
     await hook("UserPromptSubmit");
     for (let count = 1; count <= 8; count++) {
-      const { id } = await send(`urgent ${count}`, "now");
-      assert.ok(reasonOf(await hook("Stop")).includes(`urgent ${count}`));
-      await bob.call("messages.seen", { ids: [id] });
+      await send(`urgent ${count}`, "now");
+      const answer = await hook("Stop");
+      assert.ok(reasonOf(answer).includes(`urgent ${count}`));
+      await confirm(answer);
     }
     await send("urgent 9", "now");
     assert.equal((await hook("Stop")).output, null);
@@ -196,6 +200,36 @@ Deno.test("a status that was told before the session attached is not lost", () =
     await bob.call("session.attach", SESSION);
     await statusOfBob(ada, "working");
   }, null));
+
+Deno.test("the first hook, which runs before the server attaches, carries what waits, and only once", () =>
+  withPair(async ({ bob, hook, send, confirm }) => {
+    await send("while you were away");
+    assert.ok(contextOf(await hook("SessionStart")).includes("while you were away"));
+    await bob.call("session.attach", SESSION);
+    const again = await hook("UserPromptSubmit");
+    assert.ok(contextOf(again).includes("while you were away"), "it was not confirmed");
+    await confirm(again);
+    assert.equal((await hook("PostToolUse")).output, null);
+    const { messages } = await bob.call("messages.take", { sessionId: SESSION.sessionId });
+    assert.deepEqual(messages, []);
+  }, null));
+
+Deno.test("what a hook carried before the server attached does not come again after it", () =>
+  withPair(async ({ bob, hook, send, confirm }) => {
+    await send("only once");
+    await confirm(await hook("SessionStart"));
+    await bob.call("session.attach", SESSION);
+    assert.equal((await hook("UserPromptSubmit")).output, null);
+  }, null));
+
+Deno.test("a message to everyone is put before each session, whoever else has seen it", () =>
+  withPair(async ({ ada, bob, hook, confirm }) => {
+    await bob.call("session.attach", { ...SESSION, sessionId: "other", pid: 1 });
+    await ada.call("send", { to: ["*"], body: "all hands" });
+    await bob.message("all hands");
+    await confirm(await hook("PostToolUse", { sessionId: "other" }));
+    assert.ok(contextOf(await hook("PostToolUse")).includes("all hands"));
+  }));
 
 Deno.test("a host that takes a new session id is still known by its process", () =>
   withPair(async ({ hook, send }) => {
