@@ -172,11 +172,21 @@ export class Link {
   }
 
   async #run(): Promise<void> {
-    const socket = await openSocket(this.#options.url, {
-      handshakeTimeout: HELLO_TIMEOUT_MS,
-      perMessageDeflate: false,
-      maxPayload: MAX_FRAME_BYTES,
-    });
+    let socket: ClientSocket;
+    try {
+      socket = await openSocket(this.#options.url, {
+        handshakeTimeout: HELLO_TIMEOUT_MS,
+        perMessageDeflate: false,
+        maxPayload: MAX_FRAME_BYTES,
+      });
+    } catch {
+      // Only an address that is none makes the constructor throw; no later attempt would fare better.
+      const reason = `"${this.#options.url}" is no address of a broker`;
+      const hint = "correct brokerUrl in config.json";
+      const failure = { code: "unreachable", reason, hint, final: true, retryAfterMs: 0 };
+      this.#change({ kind: "stopped", failure });
+      return;
+    }
     const attempt: Attempt = {
       socket,
       brokerDate: null,

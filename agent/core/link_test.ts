@@ -321,6 +321,14 @@ Deno.test("a hello that cannot be signed stops the link with the reason", async 
   await broker.close();
 });
 
+Deno.test("an address that is none stops the link with the reason", async () => {
+  const stage = new Stage("ws://127.0.0.1:99999/ws");
+  stage.link.start();
+  const { failure } = await stage.until("stopped");
+  assert.match(failure!.reason, /99999.*no address/);
+  await stage.link.stop();
+});
+
 Deno.test("a link that is stopped while it connects closes without having been up", () =>
   withStub(StubBroker.start(), async (stage) => {
     stage.link.start();
