@@ -19,10 +19,10 @@ Deno.test.afterAll(async () => {
 });
 
 /** A home that has joined nothing, and a client of it. */
-async function withLoner(run: (client: McpClient, home: McpHome) => Promise<void>): Promise<void> {
+async function withLoner(run: (client: McpClient) => Promise<void> | void): Promise<void> {
   const home = new McpHome("Ada");
   try {
-    await run(await home.open(), home);
+    await run(await home.open());
   } finally {
     await home.close();
   }
