@@ -9,8 +9,8 @@ export type AckInput = z.output<typeof messaging.clientAck.input>;
 
 /**
  * Returns the message ids that `input` names; they need not be open. A sender's own id counts only
- * without others, and only if it can mean but one message on its way: senders choose it, and two may
- * choose the same.
+ * without others, and only if it can mean but one message on its way: senders choose it, and two
+ * may choose the same.
  */
 export function ackedIds(mailbox: Mailbox, input: AckInput): readonly string[] {
   const { brokerMessageId, brokerMessageIds = [], clientMessageId } = input;

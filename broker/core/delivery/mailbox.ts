@@ -188,7 +188,9 @@ export class Mailbox {
   }
 }
 
-/** Puts deliveries back into a queue, which stays in the order of the log; mostly they go in front. */
+/**
+ * Puts deliveries back into a queue, which stays in the order of the log; mostly they go in front.
+ */
 function putBack(queue: Deque<OpenDelivery>, back: OpenDelivery[]): void {
   const lastSeq = Math.max(...back.map(({ message }) => message.seq));
   let front = queue.first();
