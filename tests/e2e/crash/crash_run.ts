@@ -6,9 +6,9 @@ import type { SeededRandom } from "../../sim/seeded_random.ts";
 import { readInboxFile } from "../../support/inbox_file.ts";
 import { Person } from "../../support/person.ts";
 import { type ProgramBroker, startProgramBroker } from "../../support/program.ts";
-import { until } from "../../support/until.ts";
 import { Account } from "./account.ts";
 import { type Cast, planBatch, type Planned, sendBatch } from "./batch.ts";
+import { connected, hasMeshKey, inboxWhole, outboxEmpty } from "./settle.ts";
 
 /** Rates would only slow the test down: what is tested is loss. */
 const LIMITS = {
@@ -23,8 +23,6 @@ const SENDERS = ["Ada", "Bob"];
 /** Away in most rounds, back for some. */
 const AWAY = "Dora";
 const CAST: Cast = { everybody: [...SENDERS, "Cleo", AWAY], crew: ["Bob", "Cleo", AWAY] };
-const ARRIVAL_LIMIT_MS = 90_000;
-const CONNECT_LIMIT_MS = 20_000;
 const LATEST_KILL_MS = 150;
 
 /** What a run did, for the report. */
@@ -85,7 +83,7 @@ export class CrashRun {
     await Promise.all(others.map((person) => person.ask("join", String(url))));
     const crew = others.filter((person) => CAST.crew.includes(person.name));
     await Promise.all(crew.map((person) => person.ask("groups", "join", "crew")));
-    for (const person of others) await withCurrentKey(person);
+    for (const person of others) await hasMeshKey(person);
     const { meshes } = await ada.ask("list") as { meshes: { mesh_id: string }[] };
     return new CrashRun(random, broker, people, meshes[0]!.mesh_id);
   }
@@ -111,8 +109,10 @@ export class CrashRun {
   async judge(): Promise<string[]> {
     this.#startMissing({ everybody: true });
     await this.#connected(CAST.everybody);
-    for (const name of SENDERS) await this.#outboxEmpty(this.#people.get(name)!);
-    for (const person of this.#people.values()) await this.#inboxWhole(person);
+    for (const name of SENDERS) await outboxEmpty(this.#people.get(name)!);
+    for (const person of this.#people.values()) {
+      await inboxWhole(person, this.#meshId, this.#account.promisedTo(person.name));
+    }
     for (const person of this.#people.values()) await person.stopAgent("SIGTERM");
     await this.#broker.stop("SIGTERM");
     return [...this.#people.values()].flatMap((person) =>
@@ -179,55 +179,8 @@ export class CrashRun {
     }
   }
 
-  /** Waits for the broker and for the connections to it, which agents else try again in their own time. */
   async #connected(names: readonly string[]): Promise<void> {
     await this.#broker.untilReady();
-    await Promise.all(names.map((name) =>
-      this.#people.get(name)!.withAgent(async (client) => {
-        await client.call("mesh.reconnect", {});
-        await until(`${name} is connected`, CONNECT_LIMIT_MS, async () => {
-          const { meshes } = await client.call("agent.info", {});
-          return meshes.every((mesh) => mesh.connected);
-        }, () => this.#broker.log.slice(-1000));
-      })
-    ));
+    await Promise.all(names.map((name) => connected(this.#people.get(name)!)));
   }
-
-  async #outboxEmpty(person: Person): Promise<void> {
-    await person.withAgent((client) =>
-      until(`${person.name}'s outbox is empty`, ARRIVAL_LIMIT_MS, async () => {
-        const { meshes } = await client.call("agent.info", {});
-        return meshes.every((mesh) => mesh.connected && mesh.queued === 0);
-      }, () => this.#broker.log.slice(-1000))
-    );
-  }
-
-  /** Waits for all that was promised, and until the broker has nothing more for this person. */
-  async #inboxWhole(person: Person): Promise<void> {
-    const promised = this.#account.promisedTo(person.name);
-    await person.withAgent((client) =>
-      until(`${person.name} has all messages`, ARRIVAL_LIMIT_MS, async () => {
-        const texts = new Set(readInboxFile(person, this.#meshId).map((each) => each.text));
-        if (!promised.every((text) => texts.has(text))) return false;
-        const { results } = await client.call("call", { wire: "mesh_info" });
-        return results.every((result) => result.ok && result.output.queued === 0);
-      }, () => this.#missing(person, promised))
-    );
-  }
-
-  #missing(person: Person, promised: readonly string[]): string {
-    const texts = new Set(readInboxFile(person, this.#meshId).map((each) => each.text));
-    const missing = promised.filter((text) => !texts.has(text));
-    return `${missing.length} of ${promised.length} missing: ${missing.slice(0, 5).join("; ")}`;
-  }
-}
-
-/** Waits until the mesh key was handed over: without it group messages cannot be written. */
-async function withCurrentKey(person: Person): Promise<void> {
-  await person.withAgent((client) =>
-    until(`${person.name} has the mesh key`, 20_000, async () => {
-      const { meshes } = await client.call("agent.info", {});
-      return meshes.length > 0 && meshes.every((mesh) => mesh.keyState === "current");
-    })
-  );
 }
