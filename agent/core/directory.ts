@@ -5,6 +5,7 @@
 import type { Member } from "../../broker/api/members.ts";
 import type { Peer } from "../../broker/api/presence.ts";
 import { groupName } from "../../broker/api/fields.ts";
+import { isPublicKey } from "../../crypto/sign.ts";
 import { LocalError } from "./local_error.ts";
 import type { ResolvedTarget } from "./mesh_peer_api.ts";
 
@@ -92,14 +93,46 @@ export class Directory {
       return false;
     });
     for (const member of believed) pins[member.memberId] = member.pubkey;
+    const before = new Map(this.members.map((member) => [member.pubkey, member]));
     const keys = new Set(believed.map((member) => member.pubkey));
     this.#refusedKeys = refused;
     this.#store({
       ...this.#stored,
-      members: believed.map(knownMember),
+      members: believed.map((member) => knownMember(member, before.get(member.pubkey))),
       sessions: peers.filter((peer) => keys.has(peer.memberPubkey)).map(knownSession),
       memberPins: pins,
     });
+  }
+
+  /**
+   * Takes over what an event of the broker says of one member, so that its name resolves even if the broker goes away
+   * before it is asked for the whole list; other events are left alone.
+   */
+  apply(event: string, data: Readonly<Record<string, unknown>>): void {
+    const { memberId, name, pubkey } = data;
+    if (typeof memberId !== "string" || typeof name !== "string" || !isPublicKey(pubkey)) return;
+    const pinned = this.#stored.memberPins[memberId];
+    if (pinned !== undefined && pinned !== pubkey) return;
+    const others = this.members.filter((member) => member.memberId !== memberId);
+    const before = this.members.find((member) => member.memberId === memberId);
+    if (event === "member_removed") {
+      this.#store({ ...this.#stored, members: others });
+    } else if (event === "member_renamed" && before !== undefined) {
+      this.#store({ ...this.#stored, members: [...others, { ...before, displayName: name }] });
+    } else if (event === "member_added") {
+      const added: KnownMember = {
+        memberId,
+        pubkey,
+        displayName: name,
+        role: data.role === "admin" ? "admin" : "member",
+        bodyVersion: data.proven === true ? 2 : before?.bodyVersion ?? 1,
+        hasMeshKey: false,
+        proven: data.proven === true,
+        groups: [],
+      };
+      const memberPins = { ...this.#stored.memberPins, [memberId]: pubkey };
+      this.#store({ ...this.#stored, members: [...others, added], memberPins });
+    }
   }
 
   /**
@@ -245,8 +278,10 @@ function short(key: string): string {
   return key.slice(0, SHORT_KEY);
 }
 
-function knownMember(member: Member): KnownMember {
-  const { memberId, pubkey, displayName, role, bodyVersion, hasMeshKey, proven, groups } = member;
+/** Whoever joined by a link's secret, or read body version 2 once, reads it: nobody talks this agent out of that. */
+function knownMember(member: Member, before: KnownMember | undefined): KnownMember {
+  const { memberId, pubkey, displayName, role, hasMeshKey, proven, groups } = member;
+  const bodyVersion = Math.max(member.bodyVersion, before?.bodyVersion ?? 1, proven ? 2 : 1);
   return { memberId, pubkey, displayName, role, bodyVersion, hasMeshKey, proven, groups };
 }
 

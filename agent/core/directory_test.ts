@@ -134,6 +134,33 @@ Deno.test("a session's own name or key stands for the session, several of one me
     assert.equal(refusal(foreign, "x").code, "not_found");
   }));
 
+Deno.test("who joins, is renamed or leaves is known at once, without the whole list", () =>
+  withFolder((folder) => {
+    const directory = filled(folder);
+    const zoe = { memberId: "Zoe", name: "Zoe", pubkey: "d1".repeat(32) };
+    directory.apply("member_added", { ...zoe, role: "member", proven: true });
+    assert.equal(directory.resolve("Zoe").memberKey, zoe.pubkey);
+    assert.equal(directory.member(zoe.pubkey)!.bodyVersion, 2);
+    directory.apply("member_renamed", { ...zoe, name: "Zora" });
+    assert.equal(directory.resolve("zora").memberKey, zoe.pubkey);
+    directory.apply("member_added", { ...zoe, name: "Evil", pubkey: "e1".repeat(32) });
+    assert.equal(refusal(directory, "Evil").code, "not_found");
+    directory.apply("member_removed", { ...zoe, reason: "left" });
+    assert.equal(refusal(directory, "Zora").code, "not_found");
+    directory.apply("member_added", { name: 5 });
+  }));
+
+Deno.test("a member that read body version 2 once is not talked down to 1", () =>
+  withFolder((folder) => {
+    const directory = filled(folder);
+    const old = MEMBERS.map((each) => ({ ...each, bodyVersion: 1, proven: false }));
+    directory.update(old, []);
+    assert.equal(directory.member(ADA)!.bodyVersion, 2);
+    const anew = new Directory(`${folder}/none`, OWN);
+    anew.update(old, []);
+    assert.equal(anew.member(ADA)!.bodyVersion, 1);
+  }));
+
 Deno.test("the cache outlives a restart, and one that cannot be read is begun anew", () =>
   withFolder((folder) => {
     filled(folder);

@@ -260,6 +260,7 @@ export class PeerRuntime {
     const data = isObject ? eventData as Record<string, unknown> : {};
     if (DIRECTORY_EVENTS.has(event)) {
       this.#directoryIsStale = true;
+      this.stores.directory.apply(event, data);
     }
     if (event === "member_removed" && typeof data.pubkey === "string") {
       this.stores.holders.remove(data.pubkey);

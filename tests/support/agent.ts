@@ -17,21 +17,29 @@ export class TestAgent {
   readonly home: Home;
   /** Messages in the order in which listeners were told of them, over all restarts. */
   readonly received: InboxMessage[] = [];
-  readonly #folder: string;
+  /** What `close` removes; null where another agent owns the home. */
+  readonly #folder: string | null;
   readonly #clock: AgentClock;
   #peer: MeshPeer | null = null;
   #watchers = new Set<(event: PeerEvent) => void>();
 
-  private constructor(name: string, folder: string, clock: AgentClock) {
+  private constructor(name: string, home: Home, folder: string | null, clock: AgentClock) {
     this.name = name;
+    this.home = home;
     this.#folder = folder;
     this.#clock = clock;
-    this.home = new Home(homePaths((key) => key === "CLAUDEMESH_CONFIG_DIR" ? folder : undefined));
   }
 
   /** An agent with an empty home. */
   static create(name: string, clock: AgentClock = systemClock): TestAgent {
-    return new TestAgent(name, Deno.makeTempDirSync({ prefix: "claudemesh-agent-" }), clock);
+    const folder = Deno.makeTempDirSync({ prefix: "claudemesh-agent-" });
+    const paths = homePaths((key) => key === "CLAUDEMESH_CONFIG_DIR" ? folder : undefined);
+    return new TestAgent(name, new Home(paths), folder, clock);
+  }
+
+  /** An agent in the home of another one, which has stopped. */
+  static at(home: Home, name: string, clock: AgentClock): TestAgent {
+    return new TestAgent(name, home, null, clock);
   }
 
   /** Makes a mesh and starts in it. */
@@ -122,7 +130,7 @@ export class TestAgent {
   /** Stops the peer and removes the home. */
   async close(): Promise<void> {
     await this.stop();
-    Deno.removeSync(this.#folder, { recursive: true });
+    if (this.#folder !== null) Deno.removeSync(this.#folder, { recursive: true });
   }
 
   /** Resolves as soon as `holds`, asked now and at every event. */
