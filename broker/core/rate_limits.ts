@@ -9,7 +9,8 @@ const MINUTE_MS = 60_000;
 const SWEEP_STEP = 10_000;
 
 interface Bucket {
-  tokens: number;
+  /** What it holds, as the time that filling it took: whole for all usual rates, so that no token is lost to rounding. */
+  creditMs: number;
   atMs: number;
   /** When it will be full again, and may be forgotten. */
   fullAtMs: number;
@@ -37,18 +38,18 @@ export class RateLimits {
    */
   take(key: string, rate: Rate): number {
     const bucket = this.#refilled(key, rate);
-    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) * MINUTE_MS / rate.perMinute);
-    bucket.tokens -= 1;
-    bucket.fullAtMs = bucket.atMs + (rate.burst - bucket.tokens) * MINUTE_MS / rate.perMinute;
+    const costMs = MINUTE_MS / rate.perMinute;
+    if (bucket.creditMs < costMs) return Math.ceil(costMs - bucket.creditMs);
+    bucket.creditMs -= costMs;
+    bucket.fullAtMs = bucket.atMs + rate.burst * costMs - bucket.creditMs;
     return 0;
   }
 
   /** Like `take`, without taking: 0 when there is a token. */
   wait(key: string, rate: Rate): number {
-    const bucket = this.#buckets.get(key);
-    if (bucket === undefined) return 0;
-    const { tokens } = this.#refilled(key, rate);
-    return tokens >= 1 ? 0 : Math.ceil((1 - tokens) * MINUTE_MS / rate.perMinute);
+    if (!this.#buckets.has(key)) return 0;
+    const costMs = MINUTE_MS / rate.perMinute;
+    return Math.ceil(Math.max(0, costMs - this.#refilled(key, rate).creditMs));
   }
 
   /**
@@ -67,15 +68,16 @@ export class RateLimits {
 
   #refilled(key: string, rate: Rate): Bucket {
     const nowMs = this.#clock.now();
+    const fullMs = rate.burst * MINUTE_MS / rate.perMinute;
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) {
       this.#sweep(nowMs);
-      const fresh = { tokens: rate.burst, atMs: nowMs, fullAtMs: nowMs };
+      const fresh = { creditMs: fullMs, atMs: nowMs, fullAtMs: nowMs };
       this.#buckets.set(key, fresh);
       return fresh;
     }
     const elapsedMs = Math.max(0, nowMs - bucket.atMs);
-    bucket.tokens = Math.min(rate.burst, bucket.tokens + elapsedMs * rate.perMinute / MINUTE_MS);
+    bucket.creditMs = Math.min(fullMs, bucket.creditMs + elapsedMs);
     bucket.atMs = nowMs;
     return bucket;
   }
