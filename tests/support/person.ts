@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import { type LocalClient, openLocal } from "../../agent/core/local_client.ts";
+import { LocalError } from "../../agent/core/local_error.ts";
 import { agentPid, isAgentRunning } from "../../agent/home/agent_lock.ts";
 import { type HomePaths, homePaths } from "../../agent/home/paths.ts";
 import { selfCommand } from "../../agent/home/self_command.ts";
@@ -84,7 +85,11 @@ export class Person {
   /** Connects to the agent as soon as it listens; null when the one that `launchAgent` started ends before. */
   async agentUnlessEnded(): Promise<LocalClient | null> {
     const found = await until(`${this.name}'s agent listens`, AGENT_LIMIT_MS, async () => {
-      const client = await openLocal(this.paths.socketPath);
+      const client = await openLocal(this.paths.socketPath).catch((error) => {
+        // Killed after it took the connection and before it greeted: there will be another, or none.
+        if (error instanceof LocalError && error.code === "agent_silent") return null;
+        throw error;
+      });
       if (client !== null) return client;
       return this.#agent?.running === false ? "ended" : null;
     }, () => this.#agent?.log ?? "");
