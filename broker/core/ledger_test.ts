@@ -90,7 +90,9 @@ function job(id: string, told: string[]): SendJob {
   };
 }
 
-const statement = (text: string) => ({ mesh, statements: [{ text }], audits: [] });
+function statement(text: string) {
+  return { mesh, statements: [{ text }], audits: [] };
+}
 
 Deno.test("what waits while a commit runs shares the next one, in order", async () => {
   const { ledger, store, clock } = await openLedger();

@@ -1,8 +1,10 @@
 /** Tests of what is remembered of sends. */
 import assert from "node:assert/strict";
-import { SentIndex } from "./sent_index.ts";
+import { type SentAnswer, SentIndex } from "./sent_index.ts";
 
-const answer = (number: number) => ({ messageId: `m${number}`, recipients: 1 });
+function answer(number: number): SentAnswer {
+  return { messageId: `m${number}`, recipients: 1 };
+}
 
 Deno.test("at least half of the capacity is remembered, and never more than all of it", () => {
   const index = new SentIndex(10);
