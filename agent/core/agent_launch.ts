@@ -98,7 +98,11 @@ async function startOrFail(place: AgentPlace, options: ConnectOptions): Promise<
     // Asked after the end was seen: an agent that was started in the same moment listens by then.
     const ended = started.end;
     const client = await openLocal(place.socketPath);
-    if (client !== null) return client;
+    if (client !== null) {
+      // One that was started in vain must not come up later, when this one has been stopped.
+      if (client.greeting.pid !== started.pid) started.abandon();
+      return client;
+    }
     if (ended !== null) {
       // Another one holds the home's lock: it starts, or is about to end. Any other end is a failure.
       if (ended.code !== EXIT_ALREADY_RUNS) throw startFailed(place, ended.reason);
@@ -112,15 +116,17 @@ async function startOrFail(place: AgentPlace, options: ConnectOptions): Promise<
 }
 
 interface StartedAgent {
+  readonly pid: number | undefined;
   /** Set once it has ended, or could not be started at all. */
   end: { readonly code: number | null; readonly reason: string } | null;
+  /** Ends it where it still runs. */
+  abandon(): void;
 }
 
 /** Starts the agent so that it outlives this process. */
 function launch(place: AgentPlace): StartedAgent {
   const [program, ...args] = place.command;
   if (program === undefined) throw new LocalError("agent_start_failed", "No program to start");
-  const started: StartedAgent = { end: null };
   const child = spawn(program, args, {
     detached: true,
     stdio: "ignore",
@@ -128,6 +134,13 @@ function launch(place: AgentPlace): StartedAgent {
     ...(Deno.build.os === "windows" ? {} : { cwd: "/" }),
     env: { ...Deno.env.toObject(), ...place.environment },
   });
+  const started: StartedAgent = {
+    pid: child.pid,
+    end: null,
+    abandon: () => {
+      if (started.end === null && child.pid !== undefined) child.kill("SIGTERM");
+    },
+  };
   child.on("error", (error) => started.end = { code: null, reason: error.message });
   child.on("exit", (code, signal) => {
     started.end = { code, reason: `it ended with ${signal ?? `code ${code}`}` };

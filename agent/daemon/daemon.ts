@@ -125,11 +125,13 @@ class RunningDaemon implements Daemon, Agent {
 
   async #close(): Promise<void> {
     this.reporter.stop();
-    await this.#server.close();
+    this.#server.stopListening();
     await this.meshes.stop();
     this.log.info("stopped", { pid: Deno.pid });
-    this.log.close();
     this.#lock.release();
+    // Last, so that whoever waits for the end of a connection may start another agent, or remove the home.
+    await this.#server.close();
+    this.log.close();
   }
 
   // What the local methods see of the agent.

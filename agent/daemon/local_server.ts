@@ -26,6 +26,8 @@ export class LocalServer {
   readonly #log: AgentLog;
   readonly #server: Server;
   readonly #connections = new Set<SocketConnection>();
+  /** Settles when the last connection is gone; null while it listens. */
+  #stopped: Promise<void> | null = null;
 
   constructor(agent: Agent) {
     this.#agent = agent;
@@ -50,16 +52,23 @@ export class LocalServer {
     if (!isPipe) await Deno.chmod(socketPath, SOCKET_MODE);
   }
 
-  /** Stops listening and ends every connection; what was written to it still goes out. */
+  /** Takes no new connection and no new call; answers on their way still go out. */
+  stopListening(): void {
+    if (this.#stopped !== null) return;
+    const stopped = Promise.withResolvers<void>();
+    this.#server.close(() => stopped.resolve());
+    this.#stopped = stopped.promise;
+  }
+
+  /** Ends every connection, as the last thing that an agent does: clients take it as its end. */
   async close(): Promise<void> {
-    const closed = Promise.withResolvers<void>();
-    this.#server.close(() => closed.resolve());
+    this.stopListening();
     for (const { socket } of this.#connections) socket.destroySoon();
     // A client that does not read what is left must not hold up the end.
     const late = setTimeout(() => {
       for (const { socket } of this.#connections) socket.destroy();
     }, CLOSE_TIMEOUT_MS);
-    await closed.promise;
+    await this.#stopped;
     clearTimeout(late);
   }
 
@@ -103,6 +112,7 @@ export class LocalServer {
     const id = typeof message.id === "number" || typeof message.id === "string" ? message.id : null;
     const afterwards: (() => void)[] = [];
     try {
+      if (this.#stopped !== null) throw stopping();
       const context = {
         agent: this.#agent,
         connection,
@@ -145,6 +155,10 @@ export class LocalServer {
       socket.destroy();
     }
   }
+}
+
+function stopping(): LocalError {
+  return new LocalError("agent_gone", "The agent is stopping", { hint: "Run the command again" });
 }
 
 function parseMessage(line: string): RpcMessage | null {
