@@ -21,6 +21,7 @@ const QUESTION = "Which colour does the new button have?";
 const ANSWER = "It is teal.";
 const URGENT = "Stop the deployment: the tests of the payment service fail.";
 const MORE = "The third payment test fails too.";
+const WAITING = "The designs are in the shared folder.";
 const LATE = "The rollback is done; please confirm.";
 
 const missing = scriptedModelMissing();
@@ -41,6 +42,7 @@ function script(notes: string): Record<string, ScriptStep[]> {
     [say("Bob", QUESTION, "low"), { text: "asked" }],
     [call("check_messages"), { text: "read" }],
     ...[URGENT, MORE, LATE].map((text) => [say("Bob", text, "now"), { text: "told" }]),
+    [say("Bob", WAITING, "next"), { text: "left a message" }],
   ];
   const bob = [
     [call("check_messages"), say("Ada", ANSWER, "low"), { text: "answered" }],
@@ -50,6 +52,7 @@ function script(notes: string): Record<string, ScriptStep[]> {
       { text: "done" },
       { text: "confirmed" },
     ],
+    [{ text: "understood" }],
   ];
   return { ada: ada.flat(), bob: bob.flat() };
 }
@@ -139,6 +142,17 @@ async function interrupt(stage: Stage): Promise<void> {
   assert.doesNotMatch(afterPeers + afterStop, /Stop the deployment/);
 }
 
+/** Nobody is there when it comes: the next session has it before its first prompt. */
+async function wait({ model, bob, adasClaude, bobsClaude, meshId }: Stage): Promise<void> {
+  const before = (await model.requests("bob")).length;
+  await adasClaude.turn("Leave Bob a message.");
+  await inInbox(bob, meshId, WAITING);
+  await bobsClaude.turn("Good morning.");
+  const [first, ...others] = (await model.requests("bob")).slice(before).map(textOf);
+  assert.match(first!, /The designs are in the shared folder/);
+  assert.deepEqual(others, []);
+}
+
 async function unseen(person: Person, meshId: string): Promise<string[]> {
   const { messages } = await person.ask("inbox", "--all");
   const here = (messages as { id: string; meshId: string; seenAt: string | null; text: string }[])
@@ -167,9 +181,10 @@ Deno.test({
     });
     await step("one sends, the other reads and answers", () => talk(stage));
     await step("what comes in the middle of a turn is carried into it", () => interrupt(stage));
+    await step("what came while nobody was there is before the first prompt", () => wait(stage));
     await step("everything arrived once, and what was carried counts as seen", async () => {
       const texts = (person: Person) => readInboxFile(person, meshId).map(({ text }) => text);
-      assert.deepEqual(texts(bob), [QUESTION, URGENT, MORE, LATE]);
+      assert.deepEqual(texts(bob), [QUESTION, URGENT, MORE, LATE, WAITING]);
       assert.deepEqual(texts(ada), [ANSWER]);
       assert.deepEqual(await unseen(bob, meshId), []);
       assert.deepEqual(await unseen(ada, meshId), []);

@@ -10,7 +10,12 @@ const READY_LIMIT_MS = 30_000;
 const LOG_CHARS = 8_000;
 const DECODER = new TextDecoder();
 /** What a child gets of this process's environment; nothing of a developer's own settings. */
-const PASSED_ON = ["PATH", "TMPDIR", "LANG", "SSL_CERT_FILE", "DENO_TLS_CA_STORE", "DENO_CERT"];
+const PASSED_ON = [
+  ...["PATH", "TMPDIR", "LANG"],
+  // What a download needs, should a module be missing.
+  ...["SSL_CERT_FILE", "DENO_CERT", "DENO_TLS_CA_STORE", "NPM_CONFIG_REGISTRY"],
+  ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
+];
 
 /** Finds a TCP port of the loopback interface that is free now. */
 export async function freePort(): Promise<number> {
