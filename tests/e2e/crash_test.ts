@@ -23,7 +23,10 @@ async function crash(driver: string, databaseUrl: string | null): Promise<void> 
   const figures = { ...run.figures(), seconds: Math.round((performance.now() - startedMs) / 1000) };
   console.log(JSON.stringify({ driver, seed: SEED, ...figures }));
   assert.deepEqual(breaches, [], `replay with SEED=${SEED}`);
-  assert.equal(figures.rounds, ROUNDS);
+  if (ROUNDS < 50) return;
+  // A run in which nothing was killed or nothing got through would prove nothing.
+  assert.deepEqual(Object.keys(figures.kills).sort(), ["broker", "recipient", "sender"]);
+  assert.ok((figures.fates.sent ?? 0) > ROUNDS, "hardly anything was acknowledged");
 }
 
 Deno.test("killed at random, nothing accepted is lost, doubled or out of order (embedded)", async () => {
