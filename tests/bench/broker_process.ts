@@ -59,6 +59,9 @@ export class BrokerProcess {
     });
     child.drain();
     while (!await isReady(port)) {
+      if (child.exitCode !== null) {
+        throw new Error(`the broker ended with code ${child.exitCode} before it was ready`);
+      }
       if (performance.now() - startedAt > READY_LIMIT_MS) {
         await child.stop("SIGKILL");
         throw new Error(`the broker was not ready within ${READY_LIMIT_MS} ms`);

@@ -23,6 +23,7 @@ export class Child {
   readonly #process: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  #exitCode: number | null = null;
 
   constructor(options: ChildOptions) {
     const [program, ...args] = options.command;
@@ -39,6 +40,12 @@ export class Child {
     this.#lines = this.#process.stdout.pipeThrough(new TextDecoderStream())
       .pipeThrough(new TextLineStream()).getReader();
     this.#input = this.#process.stdin.getWriter();
+    this.#process.status.then(({ code }) => this.#exitCode = code);
+  }
+
+  /** Its exit code; null while it runs. */
+  get exitCode(): number | null {
+    return this.#exitCode;
   }
 
   /** Writes one line to its standard input. */

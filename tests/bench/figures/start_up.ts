@@ -93,6 +93,7 @@ async function agentReady(person: Person): Promise<number> {
       await child.stop();
       return tookMs;
     }
+    if (child.exitCode !== null) throw new Error("the agent ended before it was ready");
     if (performance.now() - startedAt > AGENT_LIMIT_MS) throw new Error("the agent is not ready");
     await pause(POLL_MS);
   }
