@@ -9,8 +9,13 @@ import type { Connection, Mesh, Session } from "./model.ts";
 import type { SystemEvents } from "./system_events.ts";
 
 const WINDOW_MS = 200;
-/** So many events of a window are told one by one, and so many names a common event carries. */
+/** In a mesh of so many connections each event is as many frames: there the moment is longer. */
+const LARGE_MESH = 100;
+const LARGE_WINDOW_MS = 1_000;
+/** So many events of a window are told one by one. */
 const SINGLE_EVENTS = 20;
+/** So many names a common event carries. */
+const NAMED = 5;
 /** So many frames a window may cost when its events are told one by one. */
 const SINGLE_FRAMES = 2_000;
 
@@ -82,7 +87,8 @@ export class PresenceEvents {
     const { mesh } = session.member;
     let window = this.#windows.get(mesh);
     if (window === undefined) {
-      const cancel = this.#clock.after(WINDOW_MS, () => this.#tell(mesh));
+      const windowMs = mesh.connections.size > LARGE_MESH ? LARGE_WINDOW_MS : WINDOW_MS;
+      const cancel = this.#clock.after(windowMs, () => this.#tell(mesh));
       window = { changes: new Map(), cancel };
       this.#windows.set(mesh, window);
     }
@@ -118,7 +124,7 @@ export class PresenceEvents {
       }
       return;
     }
-    const peers = departures.slice(0, SINGLE_EVENTS).map(([, person]) => person);
+    const peers = departures.slice(0, NAMED).map(([, person]) => person);
     this.#events.toMesh(mesh, presenceEvents.peersLeft, { count: departures.length, peers });
   }
 
@@ -129,7 +135,7 @@ export class PresenceEvents {
       }
       return;
     }
-    const peers = arrivals.slice(0, SINGLE_EVENTS).map(([session]) => arrivalOf(session));
+    const peers = arrivals.slice(0, NAMED).map(([session]) => arrivalOf(session));
     this.#events.toMesh(mesh, presenceEvents.peersJoined, { count: arrivals.length, peers });
   }
 
