@@ -45,7 +45,8 @@ class Lane {
 
   /** Loses what is on its way; the end notices after `noticeMs`. */
   cut(noticeMs: number): void {
-    this.#cutAtMs = this.#clock.now() + this.#random.between(0, MAX_DELAY_MS);
+    const cutAtMs = this.#clock.now() + this.#random.between(0, MAX_DELAY_MS);
+    this.#cutAtMs = Math.min(this.#cutAtMs, cutAtMs);
     this.#clock.after(noticeMs, () => this.#hearClose());
   }
 
