@@ -38,7 +38,7 @@ Deno.test("a folder is made whole, belongs to one store, and keeps its rows", as
     await again.close();
     assert.deepEqual(
       [...Deno.readDirSync(dataDir)].map((entry) => entry.name).sort(),
-      ["broker.lock", "postgres"],
+      ["broker.lock", "broker.pid", "postgres"],
     );
   });
 });
