@@ -2,7 +2,6 @@
  * Gets a client a running agent: connects, starts the agent when none runs, and replaces one of an older version as long
  * as no session is attached to it.
  */
-import { spawn } from "node:child_process";
 import { type LocalClient, openLocal } from "./local_client.ts";
 import { LocalError } from "./local_error.ts";
 import { LOCAL_API_REVISION } from "./local_wire.ts";
@@ -116,7 +115,7 @@ async function startOrFail(place: AgentPlace, options: ConnectOptions): Promise<
 }
 
 interface StartedAgent {
-  readonly pid: number | undefined;
+  pid: number | undefined;
   /** Set once it has ended, or could not be started at all. */
   end: { readonly code: number | null; readonly reason: string } | null;
   /** Ends it where it still runs. */
@@ -127,26 +126,31 @@ interface StartedAgent {
 function launch(place: AgentPlace): StartedAgent {
   const [program, ...args] = place.command;
   if (program === undefined) throw new LocalError("agent_start_failed", "No program to start");
-  const child = spawn(program, args, {
-    detached: true,
-    stdio: "ignore",
-    // Not the folder of whoever happened to start it.
-    ...(Deno.build.os === "windows" ? {} : { cwd: "/" }),
-    env: { ...Deno.env.toObject(), ...place.environment },
-  });
-  const started: StartedAgent = {
-    pid: child.pid,
-    end: null,
-    abandon: () => {
-      if (started.end === null && child.pid !== undefined) child.kill("SIGTERM");
-    },
+  const started: StartedAgent = { pid: undefined, end: null, abandon: () => {} };
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(program, {
+      args,
+      detached: true,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+      // Not the folder of whoever happened to start it.
+      ...(Deno.build.os === "windows" ? {} : { cwd: "/" }),
+      env: { ...place.environment },
+    }).spawn();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ...started, end: { code: null, reason } };
+  }
+  child.unref();
+  started.pid = child.pid;
+  started.abandon = () => {
+    if (started.end === null) child.kill("SIGTERM");
   };
-  child.on("error", (error) => started.end = { code: null, reason: error.message });
-  child.on("exit", (code, signal) => {
+  void child.status.then(({ code, signal }) => {
     started.end = { code, reason: `it ended with ${signal ?? `code ${code}`}` };
   });
-  // Without a process there is nothing to let go of; its error is on its way.
-  if (child.pid !== undefined) child.unref();
   return started;
 }
 
