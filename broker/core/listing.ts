@@ -1,12 +1,7 @@
 /**
  * Which sessions peers see, and which of them count as here.
  */
-import type { Member, Session } from "./model.ts";
-
-/** Returns whether the member may use the mesh: it neither left nor was banned. */
-export function isActive(member: Member): boolean {
-  return member.leftAtMs === null && member.revokedAtMs === null;
-}
+import type { Session } from "./model.ts";
 
 /** Returns whether the session is connected or may still come back silently. */
 export function isPresent(session: Session): boolean {

@@ -52,6 +52,9 @@ export class PeerSocket implements TrackedSocket {
       const seconds = Math.round(settings.limits.helloDeadlineMs / 1000);
       this.#refuse(new MeshError("hello_timeout", `no good hello within ${seconds} s`), {});
     });
+    socket.onopen = () => {
+      if (this.#closing) socket.close(1001);
+    };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => this.#closed();
     socket.onerror = (event) => {
@@ -89,7 +92,10 @@ export class PeerSocket implements TrackedSocket {
   close(code: number, reason: string): void {
     if (this.#closing) return;
     this.#leave();
-    if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close(code, reason);
+    const { readyState } = this.#socket;
+    if (readyState <= WebSocket.OPEN) this.#socket.close(code, reason);
+    // A client that went away during the upgrade leaves a socket that never opens and never says that it closed.
+    if (readyState === WebSocket.CONNECTING) this.#closed();
   }
 
   #receive(data: unknown): void {

@@ -1,5 +1,7 @@
 /** Hellos of both kinds against a real broker: what lets them in, and each code that keeps them out. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { makeAttestation, signHello, signSessionHello } from "../../crypto/hello_proof.ts";
 import { generateKeyPair } from "../../crypto/sign.ts";
 import { markLeft, markRevoked } from "../../storage/sql/queries/members.ts";
@@ -227,6 +229,23 @@ brokerTest("an address may have so many sockets without a hello", async (broker)
   // Who has said hello does not count any longer.
   await broker.socket();
 }, { limits: { unauthenticatedPerAddress: 2 } });
+
+brokerTest("clients that go away during the upgrade give their places back", async (broker) => {
+  const request = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n" +
+    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+    "Sec-WebSocket-Version: 13\r\n\r\n";
+  for (let count = 0; count < 60; count += 1) {
+    const client = connect(broker.broker.port, "127.0.0.1");
+    await once(client, "connect");
+    client.write(request);
+    client.resetAndDestroy();
+  }
+  let opened = 0;
+  await until("all places are free", 10_000, async () => {
+    opened += await broker.socket().then(() => 1, () => 0);
+    return opened === 3;
+  });
+}, { limits: { unauthenticatedPerAddress: 3, helloDeadlineMs: 500 } });
 
 brokerTest(
   "a full mesh and a full broker refuse with capacity, and a close makes room",

@@ -63,10 +63,12 @@ export async function selectPeerStates(
   }));
 }
 
-/** Forgets sessions that were not seen since `beforeMs`, in every mesh. */
+/** Forgets sessions that are gone and were not seen since `beforeMs`, in every mesh. */
 export function deleteOldPeerStates(beforeMs: number): SqlStatement {
   return {
-    text: "delete from mesh.peer_state where last_seen_at < $1",
+    text: `delete from mesh.peer_state where last_seen_at < $1 and not exists (
+       select from mesh.presence where presence.member_id = peer_state.member_id
+         and presence.session_id = peer_state.session_id and disconnected_at is null)`,
     params: [new Date(beforeMs)],
   };
 }
