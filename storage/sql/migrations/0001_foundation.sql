@@ -132,8 +132,8 @@ create table mesh.peer_state (
 );
 
 -- The log of messages: one row each, whatever the number of recipients. `seq` is the order of
--- acknowledgement. No foreign keys: each row would cost two look-ups in the hottest commit, and rows of
--- meshes and members are never deleted. Ids compare by bytes, so that the beginning of one finds it.
+-- acknowledgement. No foreign keys: each row would cost two look-ups in the hottest commit, and
+-- meshes and members are never deleted. Ids compare by bytes: the beginning of one finds it.
 create table mesh.message_queue (
   seq bigint primary key,
   id text collate "C" not null unique,
