@@ -1,6 +1,7 @@
 /**
- * Two real Claude Code processes in two homes, registered by `claudemesh install` and driven by a scripted model: one
- * sends, the other reads and answers, and messages that arrive in the middle of a turn are carried by hooks.
+ * Two real Claude Code processes in two homes, registered by `claudemesh install` and driven by a
+ * scripted model: one sends, the other reads and answers, and messages that arrive in the middle of
+ * a turn are carried by hooks.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -114,8 +115,9 @@ async function talk({ model, ada, bob, adasClaude, bobsClaude, meshId }: Stage):
 }
 
 /**
- * Three messages come while Bob's turn runs, each before one step of it ends: they are in the next hook's context, in the
- * next result of one of our tools, and in what keeps the turn going when the model has nothing more to do.
+ * Three messages come while Bob's turn runs, each before one step of it ends: they are in the next
+ * hook's context, in the next result of one of our tools, and in what keeps the turn going when the
+ * model has nothing more to do.
  */
 async function interrupt(stage: Stage): Promise<void> {
   const { model, bob, adasClaude, bobsClaude, meshId } = stage;

@@ -1,7 +1,8 @@
 /**
- * The promise of delivery, at the level of processes: broker, senders' and recipients' agents are killed with SIGKILL at
- * random moments for 50 rounds; afterwards everything that was accepted is in every inbox once and in order. On both SQL
- * drivers. `SEED=n` plays the same choices again (the moments are the machine's), `ROUNDS=n` more or fewer.
+ * The promise of delivery, at the level of processes: broker, senders' and recipients' agents are
+ * killed with SIGKILL at random moments for 50 rounds; afterwards everything that was accepted is
+ * in every inbox once and in order. On both SQL drivers. `SEED=n` plays the same choices again (the
+ * moments are the machine's), `ROUNDS=n` more or fewer.
  */
 import assert from "node:assert/strict";
 import { SeededRandom } from "../sim/seeded_random.ts";

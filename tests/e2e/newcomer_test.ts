@@ -1,6 +1,7 @@
 /**
- * The README's set-up of two machines, word by word: its commands run in a shell, in a home per machine, against a broker
- * that its own command started. Only the public address and the link are put in.
+ * The README's set-up of two machines, word by word: its commands run in a shell, in a home per
+ * machine, against a broker that its own command started. Only the public address and the link are
+ * put in.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";

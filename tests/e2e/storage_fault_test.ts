@@ -1,6 +1,6 @@
 /**
- * A broker whose store fails: a full disk and a stopped PostgreSQL are answered with their own codes, nothing that was
- * accepted is lost, and everything goes on when the store is back.
+ * A broker whose store fails: a full disk and a stopped PostgreSQL are answered with their own
+ * codes, nothing that was accepted is lost, and everything goes on when the store is back.
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";

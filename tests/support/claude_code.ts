@@ -1,5 +1,6 @@
 /**
- * The real Claude Code, a test-time tool: installed at a pinned version into a folder of its own, run in a person's home.
+ * The real Claude Code, a test-time tool: installed at a pinned version into a folder of its own,
+ * run in a person's home.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
 /**
- * A person with a home of their own: runs verbs in it, and their agent as a process that tests may kill.
+ * A person with a home of their own: runs verbs in it, and their agent as a process that tests may
+ * kill.
  */
 import { join } from "node:path";
 import { type LocalClient, openLocal } from "../../agent/core/local_client.ts";
@@ -66,7 +67,10 @@ export class Person {
     return JSON.parse(stdout);
   }
 
-  /** Starts this person's agent as a child, which `killAgent` can kill; a verb would start one that outlives it. */
+  /**
+   * Starts this person's agent as a child, which `killAgent` can kill; a verb would start one that
+   * outlives it.
+   */
   launchAgent(): void {
     if (this.#agent?.running) throw new Error(`${this.name}'s agent runs already`);
     this.#agent = new ProgramProcess(["agent"], this.environment);
@@ -82,7 +86,10 @@ export class Person {
     await this.#agent?.stop(signal);
   }
 
-  /** Connects to the agent as soon as it listens; null when the one that `launchAgent` started ends before. */
+  /**
+   * Connects to the agent as soon as it listens; null when the one that `launchAgent` started ends
+   * before.
+   */
   async agentUnlessEnded(): Promise<LocalClient | null> {
     const found = await until(`${this.name}'s agent listens`, AGENT_LIMIT_MS, async () => {
       const client = await openLocal(this.paths.socketPath).catch((error) => {
@@ -96,7 +103,10 @@ export class Person {
     return found === "ended" ? null : found;
   }
 
-  /** Connects to the agent as soon as it listens. @throws {Error} with its log when it ended instead. */
+  /**
+   * Connects to the agent as soon as it listens. @throws {Error} with its log when it ended
+   * instead.
+   */
   async agent(): Promise<LocalClient> {
     const client = await this.agentUnlessEnded();
     if (client === null) throw new Error(`${this.name}'s agent ended: ${this.#agent?.log}`);

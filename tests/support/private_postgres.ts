@@ -1,5 +1,6 @@
 /**
- * A PostgreSQL server of a test's own, which it may stop: made in a temporary folder from the installed binaries.
+ * A PostgreSQL server of a test's own, which it may stop: made in a temporary folder from the
+ * installed binaries.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,7 +84,10 @@ export class PrivatePostgres implements AsyncDisposable {
   }
 }
 
-/** Runs a command to its end. Its output goes nowhere: a server that it leaves behind would hold a pipe open. */
+/**
+ * Runs a command to its end. Its output goes nowhere: a server that it leaves behind would hold a
+ * pipe open.
+ */
 async function run(...command: string[]): Promise<void> {
   const [program, ...args] = command;
   const { success, code } = await new Deno.Command(program!, {

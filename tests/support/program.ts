@@ -1,6 +1,6 @@
 /**
- * The program as processes, for tests that must see what a user sees: any role or verb, and a broker on a free port with
- * a folder of its own.
+ * The program as processes, for tests that must see what a user sees: any role or verb, and a
+ * broker on a free port with a folder of its own.
  */
 import { createServer } from "node:net";
 import { selfCommand } from "../../agent/home/self_command.ts";
@@ -62,7 +62,8 @@ export interface ProgramOutput {
 }
 
 /**
- * Runs any command to its end, or until it is killed: after `timeoutMs`, or by `signal`. `environment` is all it gets.
+ * Runs any command to its end, or until it is killed: after `timeoutMs`, or by `signal`.
+ * `environment` is all it gets.
  */
 export async function runCommand(
   command: readonly [string, ...string[]],
@@ -163,7 +164,9 @@ export interface ProgramBroker {
   readonly log: string;
   /** Starts it on the same port and data without waiting. */
   launch(): void;
-  /** Waits until it answers that it is ready. @throws {Error} with its log when it ended instead. */
+  /**
+   * Waits until it answers that it is ready. @throws {Error} with its log when it ended instead.
+   */
   untilReady(): Promise<void>;
   /** Starts it again on the same port and data, and waits until it is ready. */
   start(): Promise<void>;

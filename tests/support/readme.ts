@@ -1,5 +1,6 @@
 /**
- * Commands of a Markdown page that a test runs as a reader would: fenced blocks whose info string says `test=NAME`.
+ * Commands of a Markdown page that a test runs as a reader would: fenced blocks whose info string
+ * says `test=NAME`.
  */
 
 /** One fenced block. */

@@ -1,6 +1,6 @@
 /**
- * The scripted stand-in for the model behind a gate: tests decide when an answer goes out, and so what happens before the
- * next step of a turn.
+ * The scripted stand-in for the model behind a gate: tests decide when an answer goes out, and so
+ * what happens before the next step of a turn.
  */
 import { fileURLToPath } from "node:url";
 import { until } from "./until.ts";
@@ -88,7 +88,8 @@ export class ScriptedModel implements AsyncDisposable {
   }
 
   /**
-   * Holds back the answer to the `nth` request (from 1) of the part `key`, counted over all its turns.
+   * Holds back the answer to the `nth` request (from 1) of the part `key`, counted over all its
+   * turns.
    * @returns a promise that settles when that request has come.
    */
   hold(key: string, nth: number): Promise<HeldRequest> {

@@ -1,5 +1,6 @@
 /**
- * The one way tests wait for what no event tells: a condition is asked again until it holds or its time is over.
+ * The one way tests wait for what no event tells: a condition is asked again until it holds or its
+ * time is over.
  */
 
 const PAUSE_MS = 20;

@@ -1,6 +1,6 @@
 /**
- * What senders were promised, and whether each inbox keeps it: every accepted message once, in its sender's order, and
- * nothing that nobody sent.
+ * What senders were promised, and whether each inbox keeps it: every accepted message once, in its
+ * sender's order, and nothing that nobody sent.
  */
 
 import type { Arrived } from "../../support/inbox_file.ts";
@@ -24,7 +24,9 @@ export class Account {
   readonly #given: Given[] = [];
   readonly #byText = new Map<string, Given>();
 
-  /** Notes a message before it is handed to the agent; its fate is set when the agent has answered. */
+  /**
+   * Notes a message before it is handed to the agent; its fate is set when the agent has answered.
+   */
   give(
     from: string,
     recipients: readonly string[],
@@ -85,8 +87,8 @@ export class Account {
 }
 
 /**
- * The order of one inbox. What is urgent may overtake what waits for its recipient to be idle, and nothing else may
- * overtake anything of the same sender.
+ * The order of one inbox. What is urgent may overtake what waits for its recipient to be idle, and
+ * nothing else may overtake anything of the same sender.
  */
 class Order {
   readonly #lastOf = new Map<string, number>();

@@ -1,5 +1,6 @@
 /**
- * A handful of messages that one person sends one after the other, so that the sender's order is known.
+ * A handful of messages that one person sends one after the other, so that the sender's order is
+ * known.
  */
 import type { LocalClient } from "../../../agent/core/local_client.ts";
 import { LocalError } from "../../../agent/core/local_error.ts";
@@ -21,7 +22,9 @@ export interface Planned {
   readonly to: readonly string[];
   readonly recipients: readonly string[];
   readonly priority: Priority;
-  /** 0: the sender goes on as soon as the message is on disk; else it waits for the broker's answer. */
+  /**
+   * 0: the sender goes on as soon as the message is on disk; else it waits for the broker's answer.
+   */
   readonly waitMs: number;
 }
 
@@ -43,7 +46,8 @@ export function planBatch(random: SeededRandom, from: string, cast: Cast): Plann
 }
 
 /**
- * Sends a batch and notes in `account` what became of each message. Ends early when the agent was killed.
+ * Sends a batch and notes in `account` what became of each message. Ends early when the agent was
+ * killed.
  * @throws {Error} when a message was refused: nothing in these rounds is a reason to refuse one.
  */
 export async function sendBatch(

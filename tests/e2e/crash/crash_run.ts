@@ -1,6 +1,7 @@
 /**
- * Rounds of sending and killing: two people send to one, to a group, to everyone and to somebody who is mostly away, while
- * the broker and the agents are killed with SIGKILL at seeded moments and started again.
+ * Rounds of sending and killing: two people send to one, to a group, to everyone and to somebody
+ * who is mostly away, while the broker and the agents are killed with SIGKILL at seeded moments and
+ * started again.
  */
 import type { SeededRandom } from "../../sim/seeded_random.ts";
 import { readInboxFile } from "../../support/inbox_file.ts";
@@ -88,7 +89,10 @@ export class CrashRun {
     return new CrashRun(random, broker, people, meshes[0]!.mesh_id);
   }
 
-  /** One round: both senders send while what the seed says is killed; everything but Dora is started again. */
+  /**
+   * One round: both senders send while what the seed says is killed; everything but Dora is started
+   * again.
+   */
   async round(): Promise<void> {
     this.#rounds += 1;
     this.#startMissing();
@@ -103,7 +107,8 @@ export class CrashRun {
   }
 
   /**
-   * Starts everything, waits until nothing is on its way any more, stops everything in order and reads every inbox.
+   * Starts everything, waits until nothing is on its way any more, stops everything in order and
+   * reads every inbox.
    * @returns the breaches of the promise, none when it was kept.
    */
   async judge(): Promise<string[]> {

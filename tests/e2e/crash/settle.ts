@@ -39,7 +39,9 @@ export async function outboxEmpty(person: Person): Promise<void> {
   );
 }
 
-/** Waits until all of `promised` is in a person's inbox and the broker has nothing more for them. */
+/**
+ * Waits until all of `promised` is in a person's inbox and the broker has nothing more for them.
+ */
 export async function inboxWhole(
   person: Person,
   meshId: string,
