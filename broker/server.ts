@@ -113,6 +113,7 @@ async function build(settings: Settings, options: BrokerOptions, undo: Undo[]): 
 async function acquire(settings: Settings, options: BrokerOptions, undo: Undo[]) {
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
+  await makeDataDir(settings.dataDir);
   const sql = options.sql ?? await openStore(settings);
   if (options.sql === undefined) undo.push(() => sql.close());
   const onLost = options.onStoreLost ??
@@ -138,7 +139,7 @@ async function assemble(settings: Settings, { clock, random, sql, key, operator 
   const metrics = new Metrics();
   const store = new SqlMessageStore(sql);
   const { limits } = settings;
-  const onError = (error: unknown) => log.error("delivery failed", { error: textOf(error) });
+  const onError = (error: unknown) => log.error("delivery failed", { error: stackOf(error) });
   const onCommit = (tookMs: number) => metrics.commitSeconds.observe(tookMs / 1000);
   const ledger = await Ledger.open({ store, sql, clock, onCommit, onError });
   const delivery = new Delivery({ store, ledger, clock, random, limits, metrics, onError });
@@ -225,13 +226,33 @@ async function drain(assembly: Assembly, server: Deno.HttpServer): Promise<void>
   await within(clock, DRAIN_MS, sessionStore.flush(), () => {});
 }
 
+/** @throws {Error} that says what to do when the folder cannot be made. */
+async function makeDataDir(dataDir: string): Promise<void> {
+  try {
+    await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.name : "no reason given";
+    throw new Error(
+      `the data folder ${dataDir} cannot be made (${why}); choose another with --data-dir ` +
+        "(CLAUDEMESH_DATA_DIR)",
+      { cause },
+    );
+  }
+}
+
 async function openStore({ databaseUrl, dataDir }: Settings): Promise<Sql> {
   const log = brokerLog();
-  return await openMigratedSql({
-    ...(databaseUrl === null ? {} : { databaseUrl }),
-    dataDir,
-    onWarning: (message) => log.warn("the store warns", { message }),
-  });
+  const onWarning = (message: string) => log.warn("the store warns", { message });
+  if (databaseUrl === null) return await openMigratedSql({ dataDir, onWarning });
+  try {
+    return await openMigratedSql({ databaseUrl, dataDir, onWarning });
+  } catch (cause) {
+    throw new Error(
+      `the database of DATABASE_URL cannot be used: ${textOf(cause)}; start its server or ` +
+        "correct DATABASE_URL",
+      { cause },
+    );
+  }
 }
 
 /** @throws {Error} that says what to do when the address cannot be used. */
@@ -284,5 +305,9 @@ async function within(
 }
 
 function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function stackOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }

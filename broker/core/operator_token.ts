@@ -22,7 +22,6 @@ export async function loadOperatorToken(
   const kept = await readToken(path);
   if (kept !== null) return { token: kept, path };
   const token = toBase64Url(random.bytes(TOKEN_BYTES));
-  await Deno.mkdir(dataDir, { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(path, `${token}\n`, { createNew: true, mode: 0o600 });
   return { token, path };
 }

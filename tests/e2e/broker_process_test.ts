@@ -106,6 +106,21 @@ Deno.test("wrong configuration is refused with names and shapes, never with valu
   }
 });
 
+Deno.test("a database that cannot be reached is told without its password", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "claudemesh-test-" });
+  try {
+    const port = await freePort();
+    const { code, stderr } = await serve(["--port", "0", "--data-dir", folder], folder, {
+      DATABASE_URL: `postgres://user:hunter2@127.0.0.1:${port}/x`,
+    });
+    assert.equal(code, 3);
+    assert.match(stderr, /the database of DATABASE_URL cannot be used: .*; start its server or/);
+    assert.equal(stderr.includes("hunter2"), false);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("the start-up lines name address, store, durability, public url and the token's file", async () => {
   const folder = await Deno.makeTempDir({ prefix: "claudemesh-test-" });
   const port = await freePort();
