@@ -8,6 +8,8 @@ import type { AgentGreeting, LocalEvent } from "./local_types.ts";
 import { asFailure, fromFailure, LineReader, type RpcMessage } from "./local_wire.ts";
 
 const CALL_TIMEOUT_MS = 70_000;
+/** No socket, nobody behind it, or an agent that died before it greeted. */
+const NOBODY_LISTENS: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET"]);
 const GREETING_TIMEOUT_MS = 5_000;
 
 export interface CallOptions {
@@ -169,7 +171,7 @@ export function openLocal(socketPath: string): Promise<LocalClient | null> {
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (client !== null) return;
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(null);
+      if (NOBODY_LISTENS.has(error.code ?? "")) resolve(null);
       else silent(`cannot be reached: ${error.code ?? "unknown error"}`);
     });
     socket.on("close", () => {

@@ -104,7 +104,8 @@ export function leasedSession(
     statusSource: row.statusSource,
     statusAtMs: row.statusAtMs,
     summary: row.summary,
-    groups: [...row.groups],
+    // An acknowledged change of groups is in the state at once, in the presence a moment later.
+    groups: [...(state?.groups ?? row.groups)],
     visible: state?.visible ?? true,
     profile: state?.profile ?? {},
     stats: current,
