@@ -28,31 +28,47 @@ export function describeMachine(): Machine {
   };
 }
 
-/** The share of the processor (0 to 1) that is in use during one second: others' load, while nothing runs here. */
-export async function loadOfOthers(): Promise<number> {
-  const before = await processorTicks();
-  await pause(1_000);
-  const after = await processorTicks();
-  const total = after.total - before.total;
-  return total === 0 ? 0 : 1 - (after.idle - before.idle) / total;
+/** Processor time since the machine started, in ticks over all cores. */
+interface ProcessorUse {
+  readonly total: number;
+  readonly busy: number;
+  /** Of this process and of those it started that have ended. */
+  readonly own: number;
 }
 
 /**
- * Waits until others use little of the processor, at most `limitMs`.
- * @returns the share that they use now.
+ * Runs `work` and tells what share of the processor (0 to 1) others used meanwhile. What `work` starts must have ended
+ * with it, or counts as others'.
  */
-export async function quietMoment(limitMs: number): Promise<number> {
+export async function withLoadOfOthers<T>(
+  work: () => Promise<T>,
+): Promise<{ result: T; loadOfOthers: number }> {
+  const before = await processorUse();
+  const result = await work();
+  const after = await processorUse();
+  const others = (after.busy - before.busy) - (after.own - before.own);
+  const total = after.total - before.total;
+  return { result, loadOfOthers: total === 0 ? 0 : Math.max(0, others / total) };
+}
+
+/** Waits until others use little of the processor, at most `limitMs`. */
+export async function quietMoment(limitMs: number): Promise<void> {
   const endsAt = performance.now() + limitMs;
-  for (;;) {
-    const load = await loadOfOthers();
-    if (load < QUIET_LOAD || performance.now() >= endsAt) return load;
+  while (performance.now() < endsAt) {
+    const { loadOfOthers } = await withLoadOfOthers(() => pause(1_000));
+    if (loadOfOthers < QUIET_LOAD) return;
   }
 }
 
-async function processorTicks(): Promise<{ total: number; idle: number }> {
+async function processorUse(): Promise<ProcessorUse> {
   const [line = ""] = (await Deno.readTextFile("/proc/stat")).split("\n");
   const ticks = line.split(/\s+/).slice(1, 9).map(Number);
+  const total = ticks.reduce((sum, each) => sum + each, 0);
   // Idle and waiting for the disk are the fourth and fifth column of proc(5).
-  const idle = (ticks[3] ?? 0) + (ticks[4] ?? 0);
-  return { total: ticks.reduce((sum, each) => sum + each, 0), idle };
+  const busy = total - (ticks[3] ?? 0) - (ticks[4] ?? 0);
+  const stat = await Deno.readTextFile("/proc/self/stat");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // Fields 14 to 17: in user and kernel mode, its own and its ended children's.
+  const own = fields.slice(11, 15).reduce((sum, each) => sum + Number(each), 0);
+  return { total, busy, own };
 }

@@ -4,11 +4,10 @@
 import { type FigureResult, type FigureRow, grouped } from "./figure.ts";
 import { type Machine, QUIET_LOAD } from "./machine.ts";
 
-/** One figure with the share of the processor (0 to 1) that others used just before and just after. */
+/** One figure with the share of the processor (0 to 1) that other processes used while it was measured. */
 export interface MeasuredFigure {
   readonly result: FigureResult;
-  readonly loadBefore: number;
-  readonly loadAfter: number;
+  readonly loadOfOthers: number;
 }
 
 export interface Report {
@@ -75,8 +74,9 @@ const HOW_TO_READ = `## How to read this
 - The peer is a \`nats-server\` with JetStream, started for each figure of the same run, driven from the same
   kind of process through its npm client. It does not sync each message to disk before it acknowledges; the
   broker does. It does not know members, receipts, holds or grants.
-- Absolute numbers move with the machine and with what else runs on it, which each figure states. Ratios
-  move less.`;
+- Absolute numbers move with the machine and with what else ran on it: each figure states what share of the
+  processor other processes took meanwhile. With \`--patient\` a disturbed figure is measured again, and the
+  least disturbed attempt counts, whatever its values. Ratios move less than absolute numbers.`;
 
 function figureSection(figure: MeasuredFigure): string {
   const { result } = figure;
@@ -97,11 +97,9 @@ function figureSection(figure: MeasuredFigure): string {
   ].join("\n");
 }
 
-function noiseNote({ loadBefore, loadAfter }: MeasuredFigure): string {
-  const percent = (share: number) => `${grouped(share * 100)} %`;
-  const noisy = Math.max(loadBefore, loadAfter) > QUIET_LOAD ? " (noisy: measure again)" : "";
-  return `other processes used ${percent(loadBefore)} of the processor just before, ` +
-    `${percent(loadAfter)} just after${noisy}`;
+function noiseNote({ loadOfOthers }: MeasuredFigure): string {
+  const noisy = loadOfOthers > QUIET_LOAD ? " (noisy: measure again)" : "";
+  return `other processes used ${grouped(loadOfOthers * 100)} % of the processor meanwhile${noisy}`;
 }
 
 function verdict(row: FigureRow): string {
