@@ -4,6 +4,7 @@
  */
 import { MeshError } from "../api/errors.ts";
 import { type Group, groupName } from "../api/fields.ts";
+import { isListed } from "./listing.ts";
 import type { Member, Mesh, Session } from "./model.ts";
 
 const KEY = /^[0-9a-f]{64}$/i;
@@ -63,7 +64,8 @@ function belongsTo(member: Member, wanted: string): boolean {
 function isHidden(member: Member): boolean {
   let hidden = false;
   for (const session of member.sessions.values()) {
-    if (session.presence === "remembered") continue;
+    // The agent's own connection shows nothing while a session of its member does.
+    if (!isListed(session)) continue;
     if (session.visible) return false;
     hidden = true;
   }

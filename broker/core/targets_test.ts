@@ -82,6 +82,13 @@ Deno.test("a member whose present sessions are all hidden is left out of what go
   assert.deepEqual(names(ada, "*"), ["Ben", "Cleo"]);
 });
 
+Deno.test("an agent's own connection does not show a member whose sessions are hidden", () => {
+  const { ada, ben } = people();
+  fakeSession(ben, "agent", "control-plane");
+  fakeSession(ben, "one").visible = false;
+  assert.deepEqual(names(ada, "*"), ["Cleo"]);
+});
+
 Deno.test("a member or session is found by key in either case, and by name", () => {
   const { ada, ben } = people();
   fakeSession(ben, "s1", "session", "c".repeat(64));
