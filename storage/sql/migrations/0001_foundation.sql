@@ -133,7 +133,9 @@ create table mesh.peer_state (
 
 -- The log of messages: one row each, whatever the number of recipients. `seq` is the order of
 -- acknowledgement. No foreign keys: each row would cost two look-ups in the hottest commit, and
--- meshes and members are never deleted. Ids compare by bytes: the beginning of one finds it.
+-- meshes and members are never deleted. No index of a mesh's own messages either, which would cost
+-- a fifth of the commit: a mesh is loaded once, from its oldest open position on, by `seq`. Ids
+-- compare by bytes: the beginning of one finds it.
 create table mesh.message_queue (
   seq bigint primary key,
   id text collate "C" not null unique,
@@ -156,7 +158,6 @@ create table mesh.message_queue (
   unique (sender_member_id, client_message_id)
 );
 alter table mesh.message_queue alter column ciphertext set storage external;
-create index on mesh.message_queue (mesh_id, seq);
 
 -- A member's position in the log: every message up to `closed_through` that is addressed to it is
 -- closed, but those in `open_below`. Acks move it; losing the last moment of it in a crash means
