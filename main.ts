@@ -15,6 +15,7 @@ async function main(argv: readonly string[]): Promise<number | null> {
       console.log(`claudemesh ${config.version}`);
       return 0;
     case "hook":
+      if (argv[1] === "--help" || argv[1] === "-h") return await runVerbs(argv);
       return await (await import("./agent/verbs/hook.ts")).runHook(argv.slice(1));
     case PREPARE_STORE:
       return await (await import("./broker/prepare_store.ts")).prepareStore(argv[1]!);
@@ -24,8 +25,12 @@ async function main(argv: readonly string[]): Promise<number | null> {
     }
     // falls through: the parser explains what it is given
     default:
-      return await (await import("./agent/verbs/run.ts")).runVerb(argv, roles, config.version);
+      return await runVerbs(argv);
   }
+}
+
+async function runVerbs(argv: readonly string[]): Promise<number | null> {
+  return await (await import("./agent/verbs/run.ts")).runVerb(argv, roles, config.version);
 }
 
 const roles: Roles = {

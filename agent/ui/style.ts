@@ -41,10 +41,19 @@ export const marks = {
       : style.dim("○"),
 };
 
-// deno-lint-ignore no-control-regex -- removing control characters is the point
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+const CONTROL =
+  // deno-lint-ignore no-control-regex -- removing control characters is the point
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Returns text of a peer without what could move the cursor, colour the terminal or reorder what is read. */
+/**
+ * Returns text of somebody else on one line, without what could move the cursor, colour the terminal or reorder what is
+ * read: a line of its own could pass for one of ours.
+ */
 export function printable(text: string): string {
-  return text.replace(CONTROL, "�");
+  return printableText(text).replace(/[\t\n]+/g, " ");
+}
+
+/** As `printable`, with its lines kept, for texts that stand indented below a heading. */
+export function printableText(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(CONTROL, "�");
 }

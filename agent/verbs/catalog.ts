@@ -10,6 +10,7 @@ import { install, uninstall } from "./hosts.ts";
 import { info, invite, leave, list, ping, status } from "./meshes.ts";
 import { inbox, outbox, send } from "./messages.ts";
 import { block, grant, grants, kick, peers, revoke, verify } from "./people.ts";
+import { profile } from "./profile.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
 import type { Verb } from "./verb.ts";
 
@@ -25,6 +26,7 @@ export const writtenVerbs: readonly Verb[] = [
   inbox,
   outbox,
   status,
+  profile,
   info,
   ping,
   verify,
@@ -46,6 +48,9 @@ export const writtenVerbs: readonly Verb[] = [
   hook,
 ];
 
+/** Written verbs of which derived ones are parts. */
+const WITH_DERIVED_PARTS: ReadonlySet<string> = new Set(["profile", "status"]);
+
 /** Returns the verbs that operations declare. */
 export async function derivedVerbs(): Promise<Verb[]> {
   const [{ ops }, { deriveVerb }] = await Promise.all([
@@ -61,7 +66,8 @@ export async function allVerbs(argv: readonly string[]): Promise<Verb[]> {
   const written = writtenVerbs.some((verb) =>
     verb.path === first || verb.aliases?.includes(first ?? "")
   );
-  // "status set" is derived although "status" is written: a second word may name a derived verb.
-  const decided = written && (second === undefined || second.startsWith("-") || first !== "status");
+  // "status set" is derived although "status" is written: a second word may name a derived verb, and help lists them.
+  const isWhole = second === undefined || /^-(?!h$|-help$)/.test(second);
+  const decided = written && (isWhole || !WITH_DERIVED_PARTS.has(first ?? ""));
   return decided ? [...writtenVerbs] : [...writtenVerbs, ...await derivedVerbs()];
 }

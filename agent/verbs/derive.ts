@@ -5,7 +5,7 @@
 import * as z from "zod";
 import type { Op } from "../../broker/api/op.ts";
 import { LocalError } from "../core/local_error.ts";
-import { marks } from "../ui/style.ts";
+import { marks, printable } from "../ui/style.ts";
 import { describe } from "../ui/text.ts";
 import { callOne } from "./people.ts";
 import { type Flag, MESH_FLAG, type Verb } from "./verb.ts";
@@ -121,8 +121,11 @@ export function deriveVerb(op: Op): Verb {
         if (typeof value === "string") input[field.name] = convert(field, value);
       }
       const { mesh, output } = await callOne(await context.agent(), context, op.wire, input);
-      const done = op.audit === null && op.quiet === undefined ? "" : `${marks.done()} ${mesh}\n`;
-      return { data: { mesh, ...output }, text: done + describe(output) };
+      const changes = op.audit !== null || op.quiet === true || op.reply === "ack";
+      const done = changes ? `${marks.done()} ${printable(mesh)}\n` : "";
+      // An `ack` has the fields of a message's, which say nothing of this.
+      const told = op.reply === "ack" ? input : output;
+      return { data: { mesh, ...told }, text: done + describe(told) };
     },
   };
 }

@@ -3,7 +3,7 @@
  * exit code from the table of errors.
  */
 import { ERRORS, isErrorCode } from "../../broker/api/errors.ts";
-import { printAnswer, printNotice } from "../ui/print.ts";
+import { printJson, printNotice } from "../ui/print.ts";
 import { marks, printable, style } from "../ui/style.ts";
 
 const EXIT_INTERNAL = 8;
@@ -36,7 +36,7 @@ export function reportFailure(error: unknown, json: boolean): void {
   const { code, message, hint } = read(error);
   if (json) {
     const envelope = { schema_version: "1.0", ok: false, error: { code, message, hint } };
-    printAnswer(JSON.stringify(envelope, null, 2));
+    printJson(envelope);
     return;
   }
   printNotice(`${marks.failed()} ${printable(message)}`);

@@ -4,7 +4,7 @@
 import type { LocalResult } from "../core/local_api.ts";
 import type { LocalMessage } from "../core/local_types.ts";
 import { LocalError } from "../core/local_error.ts";
-import { marks, printable, style } from "../ui/style.ts";
+import { marks, printable, printableText, style } from "../ui/style.ts";
 import { relativeTime, shortKey, table } from "../ui/text.ts";
 import { MESH_FLAG, meshOption, textArgument, textFlag, type Verb } from "./verb.ts";
 
@@ -117,10 +117,12 @@ export function renderMessage(message: LocalMessage, nowMs: number): string {
   const urgent = message.priority === "next" ? "" : style.warn(` [${message.priority}]`);
   const head = `${style.bold(printable(message.fromName))} ${
     style.dim(shortKey(message.fromPubkey))
-  }${to} · ${message.mesh} · ${relativeTime(Date.parse(message.sentAt), nowMs)}${urgent}${trust}`;
+  }${to} · ${printable(message.mesh)} · ${
+    relativeTime(Date.parse(message.sentAt), nowMs)
+  }${urgent}${trust}`;
   const text = message.text === null
     ? style.warn(`(${printable(message.reason ?? message.state)})`)
-    : printable(message.text);
+    : printableText(message.text);
   return `${head}\n${text.split("\n").map((line) => `  ${line}`).join("\n")}\n  ${
     style.dim(message.id)
   }`;

@@ -1,7 +1,7 @@
 /**
  * Verbs that start the program's long-running roles, and those that ask after them.
  */
-import { marks, style } from "../ui/style.ts";
+import { marks, printable, style } from "../ui/style.ts";
 import { pairs, relativeTime } from "../ui/text.ts";
 import type { MeshState } from "../core/local_types.ts";
 import type { Verb } from "./verb.ts";
@@ -89,13 +89,15 @@ export const agent: Verb = {
 /** One line on how it stands with a mesh. */
 export function meshLine(mesh: MeshState): string {
   const mark = mesh.connected ? marks.done() : marks.failed();
-  const key = mesh.keyState === "current"
-    ? ""
-    : style.warn(` · ${mesh.waitingReason ?? "waiting for a member to hand over the mesh key"}`);
+  const key = mesh.keyState === "current" ? "" : style.warn(
+    ` · ${printable(mesh.waitingReason ?? "waiting for a member to hand over the mesh key")}`,
+  );
   const queued = mesh.queued === 0 ? "" : style.warn(` · ${mesh.queued} queued`);
-  const reason = mesh.connected || mesh.reason === null ? "" : style.dim(` · ${mesh.reason}`);
-  return `  ${mark} ${style.bold(mesh.slug)} as ${mesh.displayName} (${mesh.role})  ${
-    style.dim(mesh.brokerUrl)
+  const isDown = !mesh.connected && mesh.reason !== null;
+  const reason = isDown ? style.dim(` · ${printable(mesh.reason ?? "")}`) : "";
+  const who = printable(`${mesh.displayName} (${mesh.role})`);
+  return `  ${mark} ${style.bold(printable(mesh.slug))} as ${who}  ${
+    style.dim(printable(mesh.brokerUrl))
   }${key}${queued}${reason}`;
 }
 

@@ -1,71 +1,16 @@
 /**
  * Runs the command line: finds the verb, checks its flags, does it, prints its answer, and turns errors into exit codes.
  */
-import { Command, CommanderError, Option } from "commander";
+import { type Command, CommanderError } from "commander";
 import type { LocalClient } from "../core/local_client.ts";
-import { printAnswer, printNotice } from "../ui/print.ts";
+import { printAnswer, printJson, printNotice } from "../ui/print.ts";
 import { marks } from "../ui/style.ts";
 import { exitCodeOf, reportFailure } from "./failure.ts";
 import { allVerbs } from "./catalog.ts";
+import { buildProgram } from "./program.ts";
 import type { Roles, Verb, VerbContext, VerbResult } from "./verb.ts";
 
 const EXIT_ARGUMENTS = 3;
-
-/** Builds the parser of all verbs; `onAction` is called with what was chosen and parsed. */
-export function buildProgram(
-  verbs: readonly Verb[],
-  version: string,
-  onAction: (verb: Verb, args: VerbContext["args"], flags: VerbContext["flags"]) => Promise<void>,
-): Command {
-  const program = new Command("claudemesh")
-    .description("Lets AI coding sessions on different machines work together.")
-    .version(`claudemesh ${version}`, "-V, --version", "print the version")
-    .helpOption("-h, --help", "show help")
-    .helpCommand(false)
-    .showSuggestionAfterError(true)
-    .configureOutput({ outputError: () => {} })
-    .addHelpText("after", "\nRun `claudemesh <verb> --help` for a verb's flags and examples.")
-    .exitOverride();
-  for (const verb of verbs) addVerb(program, verb, onAction);
-  return program;
-}
-
-function addVerb(
-  program: Command,
-  verb: Verb,
-  onAction: Parameters<typeof buildProgram>[2],
-): void {
-  const words = verb.path.split(" ");
-  let parent = program;
-  for (const word of words.slice(0, -1)) {
-    parent = parent.commands.find((each) => each.name() === word) ?? addGroup(parent, word);
-  }
-  const name = words.at(-1)!;
-  const existing = parent.commands.find((each) => each.name() === name);
-  const command = existing ?? parent.command(name).exitOverride();
-  command.description(verb.summary).summary(verb.summary);
-  for (const alias of verb.aliases ?? []) command.alias(alias);
-  for (const argument of verb.args) {
-    const shown = argument.variadic ? `${argument.name}...` : argument.name;
-    command.argument(argument.required ? `<${shown}>` : `[${shown}]`, argument.summary);
-  }
-  for (const flag of verb.flags) {
-    const option = new Option(flag.syntax, flag.summary);
-    command.addOption(flag.choices ? option.choices([...flag.choices]) : option);
-  }
-  if (verb.json) command.option("--json", "print JSON for programs");
-  const examples = verb.examples.map((example) => `  $ ${example}`).join("\n");
-  const details = verb.details ? `\n${verb.details}\n` : "";
-  command.addHelpText("after", `${details}\nExamples:\n${examples}`);
-  command.action(async (...received: unknown[]) => {
-    const args = received.slice(0, verb.args.length) as VerbContext["args"];
-    await onAction(verb, args, command.opts());
-  });
-}
-
-function addGroup(parent: Command, word: string): Command {
-  return parent.command(word).exitOverride().description(`${word}: see its verbs`);
-}
 
 /**
  * Runs the verb that `argv` names.
@@ -78,8 +23,9 @@ export async function runVerb(
 ): Promise<number | null> {
   const json = argv.includes("--json");
   let exit: number | null = 0;
+  let program: Command | null = null;
   try {
-    const program = buildProgram(await allVerbs(argv), version, async (verb, args, flags) => {
+    program = buildProgram(await allVerbs(argv), version, async (verb, args, flags) => {
       exit = await perform(verb, {
         args,
         flags,
@@ -93,7 +39,7 @@ export async function runVerb(
     else await program.parseAsync([...argv], { from: "user" });
     return exit;
   } catch (error) {
-    if (error instanceof CommanderError) return reportUsage(error, json);
+    if (error instanceof CommanderError) return reportUsage(error, json, program, argv);
     reportFailure(error, json);
     return exitCodeOf(error);
   }
@@ -130,8 +76,7 @@ async function perform(verb: Verb, context: VerbContext): Promise<number | null>
   if (result === null) return null;
   const exit = result.exit ?? 0;
   if (context.json) {
-    const envelope = { schema_version: "1.0", ok: exit === 0, ...result.data };
-    printAnswer(JSON.stringify(envelope, null, 2));
+    printJson({ schema_version: "1.0", ok: exit === 0, ...result.data });
     return exit;
   }
   if (result.text !== "") printAnswer(result.text);
@@ -140,17 +85,50 @@ async function perform(verb: Verb, context: VerbContext): Promise<number | null>
 }
 
 /** Commander's help and version are no failures; everything else is a wrong command line. */
-function reportUsage(error: CommanderError, json: boolean): number {
+function reportUsage(
+  error: CommanderError,
+  json: boolean,
+  program: Command | null,
+  argv: readonly string[],
+): number {
   if (error.exitCode === 0 || error.code === "commander.help") return error.exitCode === 0 ? 0 : 3;
   const [first, ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = rest.join(" ").trim().replace(/^\(|\)$/g, "");
+  const command = program === null ? null : commandOf(program, argv);
+  const suggestion = rest.join(" ").trim().replace(/^\(|\)$/g, "") || longerFlag(error, command);
+  const path = command === null ? "claudemesh" : pathOf(command);
   reportFailure(
     {
       code: "invalid_argument",
       message: first ?? "wrong arguments",
-      hint: suggestion || "See `claudemesh --help`",
+      hint: suggestion || `See \`${path} --help\``,
     },
     json,
   );
   return EXIT_ARGUMENTS;
+}
+
+/** The command that the first words name. */
+function commandOf(program: Command, argv: readonly string[]): Command {
+  let command = program;
+  for (const word of argv) {
+    const next = command.commands.find((each) =>
+      each.name() === word || each.aliases().includes(word)
+    );
+    if (next === undefined) break;
+    command = next;
+  }
+  return command;
+}
+
+function pathOf(command: Command): string {
+  return command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
+}
+
+/** Commander suggests what is spelt alike; a flag that was cut short is not, to it. */
+function longerFlag(error: CommanderError, command: Command | null): string {
+  const [, begun] = /unknown option '(--[^'=]+)/.exec(error.message) ?? [];
+  if (begun === undefined || command === null) return "";
+  const longer = command.options.map((option) => option.long ?? "")
+    .filter((long) => long.startsWith(begun));
+  return longer.length === 0 ? "" : `Did you mean ${longer.join(" or ")}?`;
 }

@@ -95,17 +95,24 @@ function derivedTool(op: ToolOp): Tool {
     async call(context, given) {
       const offset = typeof given.offset === "number" ? given.offset : 0;
       const mesh = typeof given.mesh === "string" ? { mesh: given.mesh } : {};
+      const input = inputOf(op, given);
       const { results } = await context.call("call", {
         ...mesh,
         wire: op.wire,
-        input: inputOf(op, given),
+        input,
         sessionId: context.sessionId,
         every: reach === "every",
       });
-      if (reach === "every") return shown(results, offset);
-      return shownOne(results[0], offset);
+      const told = op.reply === "ack" ? results.map((each) => echoed(each, input)) : results;
+      if (reach === "every") return shown(told, offset);
+      return shownOne(told[0], offset);
     },
   });
+}
+
+/** An `ack` has the fields of a message's, which say nothing of this: what was set says more. */
+function echoed(result: CallResult, input: Record<string, unknown>): CallResult {
+  return result.ok ? { ...result, output: input } : result;
 }
 
 /** Returns the tools of all operations that declare one. */

@@ -1,7 +1,7 @@
 /** Loops over every verb of the command line: help, names, examples, and what the parser makes of them. */
 import assert from "node:assert/strict";
 import { allVerbs, derivedVerbs, writtenVerbs } from "../../agent/verbs/catalog.ts";
-import { buildProgram } from "../../agent/verbs/run.ts";
+import { buildProgram } from "../../agent/verbs/program.ts";
 import type { Verb } from "../../agent/verbs/verb.ts";
 import { ops } from "../../broker/api/catalog.ts";
 
