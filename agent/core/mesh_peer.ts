@@ -44,19 +44,23 @@ const LIST_LIMIT = 100;
 const PING_PRIORITIES: readonly Priority[] = ["now", "next", "low"];
 
 export class MeshPeer implements MeshPeerApi {
-  readonly mesh: JoinedMesh;
   readonly #home: AgentHome;
   readonly #clock: AgentClock;
   readonly #listeners = new Set<(event: PeerEvent) => void>();
+  #mesh: JoinedMesh;
   #runtime: PeerRuntime | null = null;
   /** Why there is no runtime: a key or a file that cannot be used. */
   #unusable: Error | null = null;
   #changePending = false;
 
   constructor(options: MeshPeerOptions) {
-    this.mesh = options.mesh;
+    this.#mesh = options.mesh;
     this.#home = options.home;
     this.#clock = options.clock ?? systemClock;
+  }
+
+  get mesh(): JoinedMesh {
+    return this.#mesh;
   }
 
   get state(): MeshPeerState {
@@ -89,6 +93,7 @@ export class MeshPeer implements MeshPeerApi {
         home: this.#home,
         clock: this.#clock,
         call: (op, input, options) => this.call(op, input, options),
+        adopt: (self) => this.#adopt(self),
         emit: (event) => this.#emit(event),
         onChange: () => this.#changed(),
       });
@@ -292,6 +297,19 @@ export class MeshPeer implements MeshPeerApi {
     return () => {
       this.#listeners.delete(listener);
     };
+  }
+
+  /** The configuration follows what the broker says of this member's role and name. */
+  #adopt({ role, displayName }: Pick<JoinedMesh, "role" | "displayName">): void {
+    if (role === this.#mesh.role && displayName === this.#mesh.displayName) return;
+    this.#mesh = { ...this.#mesh, role, displayName };
+    this.#home.updateConfig((config) => ({
+      ...config,
+      meshes: config.meshes.map((each) =>
+        each.meshId === this.#mesh.meshId ? { ...each, role, displayName } : each
+      ),
+    }));
+    this.#changed();
   }
 
   #running(): PeerRuntime {

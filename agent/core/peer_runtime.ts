@@ -28,12 +28,13 @@ export interface PeerRuntimeOptions {
   readonly home: AgentHome;
   readonly clock: AgentClock;
   readonly call: MeshPeerApi["call"];
+  /** Tells what the broker calls this member and lets it do. */
+  adopt(self: Pick<JoinedMesh, "role" | "displayName">): void;
   emit(event: PeerEvent): void;
   /** Called when anything of the state may have changed. */
   onChange(): void;
 }
 
-/** Names the agent's own connection; there is one agent for a member key. */
 /** The agent's own session of a member; its id must differ from that of other members. */
 function controlSessionOf(memberId: string): string {
   return `agent-${memberId}`;
@@ -216,26 +217,13 @@ export class PeerRuntime {
   #connected(ack: HelloAck): void {
     this.#ack = ack;
     this.#directoryIsStale = true;
-    this.#adopt(ack);
+    this.#options.adopt({ role: ack.memberRole, displayName: ack.memberDisplayName });
     this.sender.setPace(ack.limits.sendsPerMinute, ack.limits.sendBurst);
     this.duties.connected(ack);
     this.seen.report();
     this.sender.pump();
     this.#inBackground(() => this.refreshDirectory());
     this.#options.onChange();
-  }
-
-  /** The configuration follows what the broker says of this member's role and name. */
-  #adopt(ack: HelloAck): void {
-    const { home, mesh } = this.#options;
-    const { memberRole: role, memberDisplayName: displayName } = ack;
-    if (role === mesh.role && displayName === mesh.displayName) return;
-    home.updateConfig((config) => ({
-      ...config,
-      meshes: config.meshes.map((each) =>
-        each.meshId === mesh.meshId ? { ...each, role, displayName } : each
-      ),
-    }));
   }
 
   #onFrame(frame: Frame, link: Link): void {
@@ -261,6 +249,11 @@ export class PeerRuntime {
     if (DIRECTORY_EVENTS.has(event)) {
       this.#directoryIsStale = true;
       this.stores.directory.apply(event, data);
+    }
+    const { memberId } = this.#options.mesh;
+    const isOwnName = event === "member_renamed" && data.memberId === memberId;
+    if (isOwnName && typeof data.name === "string" && this.#ack !== null) {
+      this.#options.adopt({ role: this.#ack.memberRole, displayName: data.name });
     }
     if (event === "member_removed" && typeof data.pubkey === "string") {
       this.stores.holders.remove(data.pubkey);

@@ -33,7 +33,7 @@ export class JoinedMeshes {
   async reload(): Promise<string[]> {
     const wanted = new Map(this.#home.readConfig().meshes.map((mesh) => [mesh.meshId, mesh]));
     for (const [meshId, entry] of [...this.#entries]) {
-      const isSame = JSON.stringify(wanted.get(meshId)) === JSON.stringify(entry.mesh);
+      const isSame = JSON.stringify(wanted.get(meshId)) === JSON.stringify(entry.peer.mesh);
       if (!isSame) await this.#drop(meshId, entry);
       // A key or a file may have been mended.
       else if (!entry.peer.state.connected) entry.peer.reconnect();
