@@ -14,7 +14,7 @@ import { costRows, lagRow, wrongRow } from "./rows.ts";
 
 const PAIRS = 10;
 const WINDOW = 32;
-const PROCESSES = 1;
+const PROCESSES = 3;
 const TARGET_PER_SECOND = 10_000;
 const TARGET_RATIO = 0.5;
 
