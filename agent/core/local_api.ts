@@ -138,7 +138,10 @@ export const localMethods = {
     ids: z.array(z.string().max(128)).max(1_024).optional().describe("Left out: all refused."),
   })),
   "mesh.reconnect": method<{ meshes: string[] }>()(z.object({ mesh: meshChoice })),
-  "mesh.leave": method<{ mesh: string }>()(z.object({ mesh: z.string().min(1).max(64) })),
+  "mesh.leave": method<{ mesh: string }>()(z.object({
+    mesh: z.string().min(1).max(64),
+    onlyHere: z.boolean().default(false).describe("Forgets it without telling the broker."),
+  })),
 } as const;
 
 type Methods = typeof localMethods;

@@ -65,6 +65,9 @@ export type DeliveryResult =
       readonly messageId: string | null;
       readonly clientMessageId: string;
       readonly recipients: number | null;
+      /** Why it has not left this machine, and what to do where waiting is not enough; null when it has. */
+      readonly reason: string | null;
+      readonly hint: string | null;
     }
     | { readonly ok: false; readonly error: ErrorSummary }
   );

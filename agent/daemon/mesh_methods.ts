@@ -84,10 +84,10 @@ export const meshMethods: LocalHandlers<
     return { meshes: peers.map((peer) => peer.mesh.slug) };
   },
 
-  async "mesh.leave"({ agent }, { mesh }) {
+  async "mesh.leave"({ agent }, { mesh, onlyHere }) {
     const peer = agent.meshes.choose(mesh);
     const { meshId, slug } = peer.mesh;
-    await callByWire(peer, "leave_mesh", {});
+    if (!onlyHere) await callByWire(peer, "leave_mesh", {});
     await agent.meshes.remove(meshId);
     agent.home.forgetMesh(meshId);
     agent.log.info("mesh_left", { mesh: meshId });

@@ -23,6 +23,8 @@ export const sendMethod: LocalHandlers<"send"> = {
   },
 };
 
+const NOTHING_WRONG = { reason: null, hint: null };
+
 function meshesOf(agent: Agent, sessionId: string | undefined): readonly string[] | null {
   return sessionId === undefined ? null : agent.sessions.get(sessionId)?.meshes ?? null;
 }
@@ -124,7 +126,8 @@ async function deliver(params: SendParams, addressee: Addressee): Promise<Delive
       ...(sessionId === undefined ? {} : { sessionId }),
     });
     const { state, messageId, clientMessageId, recipients } = sent;
-    return { to, mesh, ok: true, state, messageId, clientMessageId, recipients };
+    const { reason, hint } = state === "sent" ? NOTHING_WRONG : peer.state;
+    return { to, mesh, ok: true, state, messageId, clientMessageId, recipients, reason, hint };
   } catch (error) {
     return { to, mesh, ok: false, error: summarizeError(error) };
   }

@@ -163,17 +163,35 @@ export const invite: Verb = {
   },
 };
 
+/** Codes of a mesh whose broker cannot be reached, or lets this member in no more. */
+const BROKER_AWAY: ReadonlySet<string> = new Set(["offline", "refused", "bad_clock"]);
+
 export const leave: Verb = {
   path: "leave",
   summary: "Leave a mesh: the broker forgets you as a member, this machine its keys",
   args: [{ name: "mesh", summary: "its slug", required: true }],
-  flags: [],
-  examples: ["claudemesh leave team"],
+  flags: [{
+    syntax: "--only-here",
+    summary: "forget it without telling the broker, which may be gone or refuse you",
+  }],
+  examples: ["claudemesh leave team", "claudemesh leave team --only-here"],
   json: true,
   async run(context) {
     const mesh = textArgument(context, 0);
-    await (await context.agent()).call("mesh.leave", { mesh });
-    return { data: { mesh }, text: `${marks.done()} Left ${mesh}` };
+    const onlyHere = context.flags.onlyHere === true;
+    const client = await context.agent();
+    try {
+      await client.call("mesh.leave", { mesh, onlyHere });
+    } catch (error) {
+      if (!(error instanceof LocalError) || !BROKER_AWAY.has(error.code)) throw error;
+      const { code, message, exit } = error;
+      const hint = `To forget it on this machine alone: claudemesh leave ${mesh} --only-here`;
+      throw new LocalError(code, message, { exit, hint, cause: error });
+    }
+    return {
+      data: { mesh, told_broker: !onlyHere },
+      text: `${marks.done()} Left ${printable(mesh)}${onlyHere ? " on this machine alone" : ""}`,
+    };
   },
 };
 

@@ -99,7 +99,9 @@ function sentLine(result: Outcome & { ok: true }): string {
   const to = printable(result.to);
   if (result.state === "queued_locally") {
     const id = style.dim(result.clientMessageId);
-    return `${marks.warning()} ${to}: queued here until the broker answers  ${id}`;
+    const why = result.reason === null ? "" : ` (${printable(result.reason)})`;
+    const hint = result.hint === null ? "" : `\n  ${style.dim(printable(result.hint))}`;
+    return `${marks.warning()} ${to}: queued here until the broker answers${why}  ${id}${hint}`;
   }
   const others = result.recipients === 1 ? "" : ` (${result.recipients} recipients)`;
   return `${marks.done()} ${to}${others}  ${style.dim(result.messageId ?? "")}`;

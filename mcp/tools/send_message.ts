@@ -15,8 +15,9 @@ function lineOf(result: DeliveryResult): string {
   const where = result.mesh === null ? result.to : `${result.to} (${result.mesh})`;
   if (!result.ok) return `✗ ${where}: ${errorLine(result.error)}`;
   if (result.state === "queued_locally") {
+    const why = [result.reason, result.hint].filter((each) => each !== null).join("; ");
     return `✓ ${where}: queued on this machine, goes out when the broker is reached ` +
-      `(${result.clientMessageId})`;
+      `(${result.clientMessageId})${why === "" ? "" : `. Now: ${why}`}`;
   }
   return `✓ ${where}: ${result.messageId} to ${result.recipients} recipient${
     result.recipients === 1 ? "" : "s"

@@ -351,3 +351,22 @@ Deno.test("a mesh that is left is forgotten with its keys and messages", () =>
     const { results: [sent] } = await a.call("send", { to: ["Bob"], body: "gone?" });
     assert.ok(sent !== undefined && !sent.ok && sent.error.code === "not_found");
   }));
+
+Deno.test("who was banned is told why nothing goes out, and can forget the mesh here alone", () =>
+  withTeam(["Ada", "Bob"], async ([ada, bob]) => {
+    const [a, b] = [await ada!.connect(), await bob!.connect()];
+    const { meshes: [mesh] } = await b.call("agent.info", {});
+    await a.call("call", { wire: "ban", input: { target: "Bob" } });
+    await until("the agent knows", 5_000, async () => {
+      const { meshes: [state] } = await b.call("agent.info", {});
+      return state?.stopped === true;
+    });
+    const { results: [sent] } = await b.call("send", { to: ["Ada"], body: "anyone?", waitMs: 0 });
+    assert.ok(sent?.ok && sent.state === "queued_locally");
+    assert.match(sent.reason!, /banned/);
+    assert.match(sent.hint!, /unban/);
+    await assert.rejects(b.call("mesh.leave", { mesh: "team" }), { code: "refused", exit: 2 });
+    await b.call("mesh.leave", { mesh: "team", onlyHere: true });
+    assert.deepEqual((await b.call("agent.info", {})).meshes, []);
+    assert.throws(() => bob!.home.readMemberKey(mesh!.meshId), { code: "key_missing" });
+  }));
