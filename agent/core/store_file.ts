@@ -158,6 +158,7 @@ export class StoreFile {
 
   #opened(): DatabaseSync {
     const { path, schema, version } = this.#options;
+    makePrivate(path);
     const db = new DatabaseSync(path, { timeout: 2_000 });
     try {
       for (const pragma of PRAGMAS) db.prepare(`pragma ${pragma}`).get();
@@ -256,6 +257,25 @@ function makeTables(db: DatabaseSync, schema: string, version: number): void {
   const statements = schema.split(";").map((each) => each.trim()).filter((each) => each !== "");
   const steps = ["begin immediate", ...statements, `pragma user_version = ${version}`, "commit"];
   for (const step of steps) db.prepare(step).run();
+}
+
+/** Makes the file its owner's alone; SQLite gives its side files the same mode. */
+function makePrivate(path: string): void {
+  if (Deno.build.os === "windows") return;
+  try {
+    Deno.openSync(path, { create: true, append: true, mode: 0o600 }).close();
+    for (const suffix of SIDE_FILES) closeToOthers(path + suffix);
+  } catch {
+    // SQLite meets the same obstacle next, and says what it is.
+  }
+}
+
+function closeToOthers(path: string): void {
+  try {
+    if ((Deno.statSync(path).mode! & 0o077) !== 0) Deno.chmodSync(path, 0o600);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** What `quick_check` found. */

@@ -131,3 +131,25 @@ Deno.test("a file of a newer program is refused and not touched", () =>
     );
     assert.deepEqual([...Deno.readDirSync(folder)].map((each) => each.name), ["test.db"]);
   }));
+
+Deno.test({
+  name: "only its owner may read a store, one that an older program left open too",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder((folder) => {
+      const files = () =>
+        [...Deno.readDirSync(folder)].map(({ name }) =>
+          `${name} ${(Deno.statSync(`${folder}/${name}`).mode! & 0o777).toString(8)}`
+        ).sort();
+      const store = new StoreFile(optionsFor(folder));
+      fill(store, 1);
+      const closed = ["test.db 600", "test.db-shm 600", "test.db-wal 600"];
+      assert.deepEqual(files(), closed);
+      store.close();
+      Deno.chmodSync(`${folder}/test.db`, 0o644);
+      const again = new StoreFile(optionsFor(folder));
+      assert.equal(count(again), 1);
+      assert.ok(files().every((each) => each.endsWith(" 600")), files().join());
+      again.close();
+    }),
+});
