@@ -6,17 +6,24 @@ import { LIMITS } from "./limits.ts";
 
 const GROUP_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}(\/[a-z0-9][a-z0-9_-]{0,63}){0,7}$/i;
 
-export const publicKey = z.string().regex(/^[0-9a-f]{64}$/);
+export const publicKey = z.string().regex(
+  /^[0-9a-f]{64}$/,
+  "must be a key: 64 lower-case hex digits",
+);
 export const signature = z.string().regex(/^[0-9a-fA-F]{128}$/);
 export const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 export const id = z.string().min(1).max(64).regex(/^[A-Za-z0-9_-]+$/);
 export const clientMessageId = z.string().min(1).max(128).regex(/^[A-Za-z0-9._:-]+$/);
-/** A name as people see it: no control characters, no leading or trailing space. */
+/** A name as people see it: no control or direction characters, no leading or trailing space. */
 export const displayName = z.string().min(1).max(LIMITS.displayNameChars.value).regex(
   // deno-lint-ignore no-control-regex -- control characters are what it keeps out
-  /^[^\s\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069](?:[^\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069]*[^\s\u0000-\u001f\u007f\u202a-\u202e\u2066-\u2069])?$/,
+  /^(?!\s)[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*(?<!\s)$/,
+  "must have no control characters, and no blank at either end",
 );
-export const groupName = z.string().regex(GROUP_PATTERN);
+export const groupName = z.string().regex(
+  GROUP_PATTERN,
+  "must be letters, digits, - or _, with slashes between at most 8 levels",
+);
 export const group = z.object({
   name: groupName.describe("Group name without the leading @; slashes form a hierarchy."),
   role: z.string().max(64).optional().describe("Free-form role inside the group."),
@@ -29,7 +36,10 @@ export const custody = z.enum(["members", "broker"]);
 export const messageMode = z.enum(["push", "inbox", "off"]);
 export const milliseconds = z.int().nonnegative();
 export const isoTime = z.string().max(40);
-export const slug = z.string().regex(/^[a-z0-9][a-z0-9-]{1,31}$/);
+export const slug = z.string().regex(
+  /^[a-z0-9][a-z0-9-]{1,31}$/,
+  "must be 2 to 32 lower-case letters, digits or hyphens",
+);
 export const target = z.string().min(1).max(600).describe(
   "A member or session key, a display name, `@group`, `@all` or `*`.",
 );
