@@ -122,6 +122,10 @@ if (flags.json !== undefined) {
   await Deno.writeTextFile(flags.json, `${JSON.stringify(report, null, 2)}\n`);
 }
 if (flags.write && failed.length === 0) {
-  await Deno.writeTextFile(`${PROJECT_ROOT}docs/BENCHMARKS.md`, reportPage(report));
+  const page = `${PROJECT_ROOT}docs/BENCHMARKS.md`;
+  await Deno.writeTextFile(page, reportPage(report));
+  const { success } = await new Deno.Command(Deno.execPath(), { args: ["fmt", "-q", page] })
+    .output();
+  if (!success) throw new Error("the page could not be formatted");
 }
 Deno.exit(failed.length > 0 ? 2 : missed > 0 ? 1 : 0);

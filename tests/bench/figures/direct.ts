@@ -65,7 +65,9 @@ export async function measureDirect(run: BenchRun): Promise<FigureResult> {
         times.warmUpMs / 1000
       } s of warm-up. JetStream: as many publishers with ` +
       `as many messages under way in as many processes, file storage, its default of no fsync per message; ` +
-      `publish acknowledgements are counted, nobody consumes. ${rounds} round(s) of each in turn, medians.`,
+      `publish acknowledgements are counted, nobody consumes. ${
+        rounds === 1 ? "One round of each." : `${rounds} rounds of each in turn, medians.`
+      }`,
     rows: [
       boundedRow("delivered and acknowledged", ours, { atLeast: TARGET_PER_SECOND }, "/s"),
       theirs === null
