@@ -247,7 +247,9 @@ function recipientsOf(sender: Member, target: string): number[] {
   const sessions = (member: Member) => [...member.sessions.values()];
   const shown = others.filter((member) => {
     const present = sessions(member).filter(({ presence }) => presence !== "remembered");
-    return present.length === 0 || present.some(({ visible }) => visible);
+    const own = present.filter(({ peerRole }) => peerRole === "session");
+    const telling = own.length > 0 ? own : present;
+    return telling.length === 0 || telling.some(({ visible }) => visible);
   });
   let meant: Member[];
   if (target === "*" || target === "@all") meant = shown;
