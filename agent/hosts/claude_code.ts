@@ -7,6 +7,7 @@ import {
   changeFile,
   type FileChange,
   isJsonObject,
+  isUntouched,
   type JsonObject,
   parseObject,
   readText,
@@ -62,16 +63,25 @@ export function withServer(file: JsonObject, registration: Registration): JsonOb
   return { ...file, mcpServers: { ...servers, [SERVER_NAME]: entry } };
 }
 
-/** Returns the file without our MCP server. */
-export function withoutServer(file: JsonObject): JsonObject {
+/** Returns the file without our MCP server, or with the one of that name that `original` had. */
+export function withoutServer(file: JsonObject, original: JsonObject = {}): JsonObject {
   if (!isJsonObject(file.mcpServers)) return file;
+  const earlier = original.mcpServers;
+  if (isJsonObject(earlier) && Object.hasOwn(earlier, SERVER_NAME)) {
+    const servers = { ...file.mcpServers, [SERVER_NAME]: earlier[SERVER_NAME] };
+    return { ...file, mcpServers: servers };
+  }
   const { [SERVER_NAME]: _ours, ...servers } = file.mcpServers;
-  return withOrWithout(file, "mcpServers", servers);
+  return withOrWithout(file, "mcpServers", servers, original);
 }
 
-/** Returns settings with our hooks and permissions beside whatever was there. */
-export function withSettings(settings: JsonObject, registration: Registration): JsonObject {
-  const clean = withoutSettings(settings, registration.allowedTools);
+/** Returns settings with our hooks and permissions beside whatever was there; `original` is what was there at first. */
+export function withSettings(
+  settings: JsonObject,
+  registration: Registration,
+  original: JsonObject,
+): JsonObject {
+  const clean = withoutSettings(settings, registration.allowedTools, original);
   const permissions = isJsonObject(clean.permissions) ? clean.permissions : {};
   const allowed = Array.isArray(permissions.allow) ? permissions.allow : [];
   const next = {
@@ -96,27 +106,32 @@ export function withSettings(settings: JsonObject, registration: Registration): 
   return { ...next, hooks };
 }
 
-/** Returns settings without our hooks and without `allowedTools`; containers that become empty go too. */
+/**
+ * Returns settings without our hooks and without `allowedTools`. Containers that become empty go too, and what `original`
+ * had stays: rules of the same name, containers that were empty before.
+ */
 export function withoutSettings(
   settings: JsonObject,
   allowedTools: readonly string[],
+  original: JsonObject = {},
 ): JsonObject {
   let next = settings;
   if (isJsonObject(settings.permissions) && Array.isArray(settings.permissions.allow)) {
-    const allow = settings.permissions.allow.filter((rule) => !allowedTools.includes(rule));
-    next = withOrWithout(
-      next,
-      "permissions",
-      withOrWithout(settings.permissions, "allow", allow),
-    );
+    const earlier = isJsonObject(original.permissions) ? original.permissions : {};
+    const own = Array.isArray(earlier.allow) ? earlier.allow : [];
+    const allow = settings.permissions.allow
+      .filter((rule) => !allowedTools.includes(rule) || own.includes(rule));
+    const permissions = withOrWithout(settings.permissions, "allow", allow, earlier);
+    next = withOrWithout(next, "permissions", permissions, original);
   }
   if (!isJsonObject(settings.hooks)) return next;
-  const hooks: JsonObject = {};
+  const earlier = isJsonObject(original.hooks) ? original.hooks : {};
+  let hooks = settings.hooks;
   for (const [event, entries] of Object.entries(settings.hooks)) {
-    const kept = Array.isArray(entries) ? entries.map(withoutOurHook).filter(Boolean) : entries;
-    if (!Array.isArray(kept) || kept.length > 0) hooks[event] = kept;
+    if (!Array.isArray(entries)) continue;
+    hooks = withOrWithout(hooks, event, entries.map(withoutOurHook).filter(Boolean), earlier);
   }
-  return withOrWithout(next, "hooks", hooks);
+  return withOrWithout(next, "hooks", hooks, original);
 }
 
 function isOurHook(hook: unknown): boolean {
@@ -131,11 +146,15 @@ function withoutOurHook(entry: unknown): unknown {
   return hooks.length === 0 ? null : { ...entry, hooks };
 }
 
-function withOrWithout(container: JsonObject, key: string, value: unknown): JsonObject {
-  const empty = Array.isArray(value)
-    ? value.length === 0
-    : Object.keys(value as object).length === 0;
-  if (!empty) return { ...container, [key]: value };
+/** An empty value stays only where `original` had the key. */
+function withOrWithout(
+  container: JsonObject,
+  key: string,
+  value: object,
+  original: JsonObject,
+): JsonObject {
+  const isEmpty = Object.keys(value).length === 0;
+  if (!isEmpty || Object.hasOwn(original, key)) return { ...container, [key]: value };
   const { [key]: _empty, ...rest } = container;
   return rest;
 }
@@ -188,26 +207,26 @@ export async function install(
 ): Promise<FileOutcome[]> {
   const files = claudeFiles();
   const record = await readRecord(configDir);
-  const earlier = await readText(files.server);
   const edits = [
     {
       path: files.server,
-      before: earlier,
       edit: (file: JsonObject) => withServer(file, registration),
     },
     {
       path: files.settings,
-      before: await readText(files.settings),
-      edit: (file: JsonObject) =>
-        withSettings(withoutSettings(file, record.allowedTools), registration),
+      edit: (file: JsonObject, original: JsonObject) => {
+        const clean = withoutSettings(file, record.allowedTools, original);
+        return withSettings(clean, registration, original);
+      },
     },
   ];
-  const planned = edits.map((each) => {
-    const current = parseObject(each.path, each.before);
-    const next = each.edit(current);
+  const planned = await Promise.all(edits.map(async ({ path, edit }) => {
+    const before = await readText(path);
+    const current = parseObject(path, before);
+    const next = edit(current, await originalOf(path, record) ?? current);
     const same = JSON.stringify(next) === JSON.stringify(current);
-    return { ...each, next: same ? each.before! : render(next, each.before), same };
-  });
+    return { path, before, next: same ? before! : render(next, before), same };
+  }));
   const outcomes: FileOutcome[] = [];
   const changes = new Map(record.changes.map((change) => [change.path, change]));
   for (const plan of planned) {
@@ -219,7 +238,7 @@ export async function install(
       const change = await changeFile(plan.path, plan.before, plan.next, place);
       // The first backup is what the user had; a later one already holds our entries.
       const kept = changes.get(plan.path);
-      changes.set(plan.path, kept ? { ...change, backup: kept.backup } : change);
+      changes.set(plan.path, kept ? updated(kept, plan.before, change) : change);
       backup = changes.get(plan.path)!.backup;
     }
     outcomes.push({ path: plan.path, outcome, backup });
@@ -233,6 +252,15 @@ export async function install(
   return outcomes;
 }
 
+/**
+ * What to take back after a second change. If the host wrote between the two, its words are in no backup: putting the
+ * first one back would lose them, so our entries alone will be taken out.
+ */
+function updated(first: FileChange, between: string | null, second: FileChange): FileChange {
+  const isWhole = between !== null && isUntouched(first, between);
+  return { ...second, backup: first.backup, ...(isWhole ? {} : { writtenHash: "" }) };
+}
+
 /** Takes away what `install` added: byte by byte where nobody wrote since, else our entries alone. */
 export async function uninstall(configDir: string, dryRun: boolean): Promise<FileOutcome[]> {
   const files = claudeFiles();
@@ -241,7 +269,8 @@ export async function uninstall(configDir: string, dryRun: boolean): Promise<Fil
   for (const path of [files.server, files.settings]) {
     const without = path === files.server
       ? withoutServer
-      : (file: JsonObject) => withoutSettings(file, record.allowedTools);
+      : (file: JsonObject, original: JsonObject) =>
+        withoutSettings(file, record.allowedTools, original);
     outcomes.push(await undo(path, record, without, dryRun));
   }
   if (!dryRun) await Deno.remove(recordPath(configDir)).catch(ignoreMissing);
@@ -251,23 +280,31 @@ export async function uninstall(configDir: string, dryRun: boolean): Promise<Fil
 async function undo(
   path: string,
   record: InstallRecord,
-  without: (file: JsonObject) => JsonObject,
+  without: (file: JsonObject, original: JsonObject) => JsonObject,
   dryRun: boolean,
 ): Promise<FileOutcome> {
   const text = await readText(path);
   const current = parseObject(path, text);
-  const ours = JSON.stringify(without(current)) !== JSON.stringify(current);
-  if (!ours) return { path, outcome: "nothing to remove", backup: null };
   // Without a record (a lost folder) our entries are still known by their names.
   const change = record.changes.find((each) => each.path === path) ??
     { path, backup: null, writtenHash: "" };
+  const original = await originalOf(path, record) ?? {};
+  const ours = JSON.stringify(without(current, original)) !== JSON.stringify(current);
+  if (!ours) return { path, outcome: "nothing to remove", backup: null };
   if (dryRun) return { path, outcome: "removed our entries", backup: change.backup };
-  const outcome = await undoChange(change, without);
+  const outcome = await undoChange(change, (file) => without(file, original));
   return {
     path,
     outcome: outcome === "restored" ? "restored" : "removed our entries",
     backup: change.backup,
   };
+}
+
+/** What a file held before the first install; null when nothing was installed yet. */
+async function originalOf(path: string, record: InstallRecord): Promise<JsonObject | null> {
+  const change = record.changes.find((each) => each.path === path);
+  if (change === undefined) return null;
+  return change.backup === null ? {} : parseObject(path, await readText(change.backup));
 }
 
 function ignoreMissing(error: unknown): void {

@@ -125,3 +125,76 @@ Deno.test("withoutSettings() leaves hooks of other programs in a shared entry", 
     { hooks: { Stop: [{ hooks: [theirs] }] } },
   );
 });
+
+/** What Claude Code makes of its file: read, changed, written in its own layout without a last newline. */
+async function rewrite(path: string, change: Record<string, unknown>) {
+  const content = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ ...content, ...change }, null, 2));
+}
+
+const CLAUDE_FILES = [
+  { numStartups: 1, projects: { "/x": { mcpServers: {}, allowedTools: [] } } },
+  { mcpServers: {}, numStartups: 1 },
+  { numStartups: 1, mcpServers: { other: { command: "other" } }, userID: "u" },
+  { mcpServers: { claudemesh: { command: "older", args: [] } }, numStartups: 1 },
+];
+
+for (const [index, content] of CLAUDE_FILES.entries()) {
+  Deno.test(`uninstall() after Claude Code rewrote its file leaves its bytes (${index})`, async () => {
+    await inHome(async (_home, config) => {
+      const { server } = claudeFiles();
+      const change = { numStartups: 2, oauthAccount: { id: "a" } };
+      await Deno.writeTextFile(server, JSON.stringify(content, null, 2));
+      await install(config, registration, false);
+      await rewrite(server, change);
+      await uninstall(config, false);
+      const wanted = JSON.stringify({ ...content, ...change }, null, 2);
+      assert.equal(await Deno.readTextFile(server), wanted);
+    });
+  });
+}
+
+const USER_FILES = [
+  { permissions: { allow: [], deny: ["Bash(rm)"] }, hooks: { Stop: [], PreToolUse: [] } },
+  { permissions: { allow: ["mcp__claudemesh__send_message", "Bash(ls)"] }, hooks: {} },
+  { hooks: { Stop: [{ hooks: [{ type: "command", command: "say done" }] }] } },
+];
+
+for (const [index, content] of USER_FILES.entries()) {
+  Deno.test(`uninstall() after settings were rewritten leaves their bytes (${index})`, async () => {
+    await inHome(async (_home, config) => {
+      const { settings } = claudeFiles();
+      await Deno.writeTextFile(settings, JSON.stringify(content));
+      await install(config, registration, false);
+      const installed = JSON.parse(await Deno.readTextFile(settings));
+      await Deno.writeTextFile(settings, JSON.stringify({ theme: "dark", ...installed }));
+      await uninstall(config, false);
+      const wanted = JSON.stringify({ theme: "dark", ...content });
+      assert.equal(await Deno.readTextFile(settings), wanted);
+    });
+  });
+}
+
+Deno.test("uninstall() keeps what Claude Code wrote between two installs", async () => {
+  await inHome(async (_home, config) => {
+    const { server } = claudeFiles();
+    await Deno.writeTextFile(server, JSON.stringify({ numStartups: 1 }, null, 2));
+    await install(config, registration, false);
+    await rewrite(server, { oauthAccount: { id: "a" } });
+    await install(config, { ...registration, command: ["/opt/new/claudemesh"] }, false);
+    await uninstall(config, false);
+    const wanted = JSON.stringify({ numStartups: 1, oauthAccount: { id: "a" } }, null, 2);
+    assert.equal(await Deno.readTextFile(server), wanted);
+  });
+});
+
+Deno.test("uninstall() takes our entries out where the backup is gone", async () => {
+  await inHome(async (_home, config) => {
+    const { settings } = claudeFiles();
+    await Deno.writeTextFile(settings, USER_SETTINGS);
+    await install(config, registration, false);
+    await Deno.remove(join(config, "hosts", "backup"), { recursive: true });
+    await uninstall(config, false);
+    assert.deepEqual(JSON.parse(await Deno.readTextFile(settings)), JSON.parse(USER_SETTINGS));
+  });
+});

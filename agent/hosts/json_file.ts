@@ -18,12 +18,17 @@ export interface FileChange {
   readonly path: string;
   /** Where the earlier content is kept; null when there was no file. */
   readonly backup: string | null;
-  /** SHA-256 of what the change wrote. */
+  /** SHA-256 of what the change wrote; empty when the backup is not all that was there before. */
   readonly writtenHash: string;
 }
 
 function hashOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
+}
+
+/** Returns whether nobody has written the file since `change`; `text` is what it holds now. */
+export function isUntouched(change: FileChange, text: string): boolean {
+  return hashOf(text) === change.writtenHash;
 }
 
 async function realPath(path: string): Promise<string> {
@@ -72,8 +77,10 @@ function indentOf(text: string | null): string {
   return /^\{\r?\n([ \t]+)"/.exec(text ?? "")?.[1] ?? "  ";
 }
 
-/** Renders `value` as the file had it: its indentation, its last newline. */
+/** Renders `value` as the file had it: its indentation or none, its last newline. */
 export function render(value: JsonObject, before: string | null): string {
+  const isOneLine = before !== null && /^\{[^\n]+\}\n?$/.test(before);
+  if (isOneLine) return JSON.stringify(value) + (before.endsWith("\n") ? "\n" : "");
   const ending = before === null || before.endsWith("\n") ? "\n" : "";
   return JSON.stringify(value, null, indentOf(before)) + ending;
 }
@@ -137,13 +144,12 @@ export async function undoChange(
   const current = await readText(change.path);
   if (current === null) return "absent";
   const target = await realPath(change.path);
-  if (hashOf(current) === change.writtenHash) {
+  if (isUntouched(change, current)) {
+    const earlier = change.backup === null ? null : await readText(change.backup);
     if (change.backup === null) await Deno.remove(target);
-    else {
-      const text = await Deno.readTextFile(change.backup);
-      await replace(target, text, await modeOf(target, 0o600));
-    }
-    return "restored";
+    else if (earlier !== null) await replace(target, earlier, await modeOf(target, 0o600));
+    // A backup that somebody deleted leaves the way below.
+    if (change.backup === null || earlier !== null) return "restored";
   }
   const text = render(without(parseObject(change.path, current)), current);
   await replace(target, text, await modeOf(target, 0o600));
