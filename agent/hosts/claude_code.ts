@@ -65,7 +65,7 @@ export function withServer(file: JsonObject, registration: Registration): JsonOb
 
 /** Returns the file without our MCP server, or with the one of that name that `original` had. */
 export function withoutServer(file: JsonObject, original: JsonObject = {}): JsonObject {
-  if (!isJsonObject(file.mcpServers)) return file;
+  if (!isJsonObject(file.mcpServers) || !Object.hasOwn(file.mcpServers, SERVER_NAME)) return file;
   const earlier = original.mcpServers;
   if (isJsonObject(earlier) && Object.hasOwn(earlier, SERVER_NAME)) {
     const servers = { ...file.mcpServers, [SERVER_NAME]: earlier[SERVER_NAME] };
@@ -121,17 +121,21 @@ export function withoutSettings(
     const own = Array.isArray(earlier.allow) ? earlier.allow : [];
     const allow = settings.permissions.allow
       .filter((rule) => !allowedTools.includes(rule) || own.includes(rule));
-    const permissions = withOrWithout(settings.permissions, "allow", allow, earlier);
-    next = withOrWithout(next, "permissions", permissions, original);
+    if (allow.length < settings.permissions.allow.length) {
+      const permissions = withOrWithout(settings.permissions, "allow", allow, earlier);
+      next = withOrWithout(next, "permissions", permissions, original);
+    }
   }
   if (!isJsonObject(settings.hooks)) return next;
   const earlier = isJsonObject(original.hooks) ? original.hooks : {};
   let hooks = settings.hooks;
   for (const [event, entries] of Object.entries(settings.hooks)) {
     if (!Array.isArray(entries)) continue;
-    hooks = withOrWithout(hooks, event, entries.map(withoutOurHook).filter(Boolean), earlier);
+    const kept = entries.map(withoutOurHook);
+    if (kept.every((entry, index) => entry === entries[index])) continue;
+    hooks = withOrWithout(hooks, event, kept.filter((entry) => entry !== null), earlier);
   }
-  return withOrWithout(next, "hooks", hooks, original);
+  return hooks === settings.hooks ? next : withOrWithout(next, "hooks", hooks, original);
 }
 
 function isOurHook(hook: unknown): boolean {

@@ -188,6 +188,24 @@ Deno.test("uninstall() keeps what Claude Code wrote between two installs", async
   });
 });
 
+Deno.test("uninstall() where nothing of ours is leaves both files alone", async () => {
+  await inHome(async (_home, config) => {
+    const { server, settings } = claudeFiles();
+    const texts = [
+      `{"mcpServers":{}}`,
+      `{ "permissions": { "allow": [] }, "hooks": {"Stop": []} }`,
+    ];
+    await Deno.writeTextFile(server, texts[0]!);
+    await Deno.writeTextFile(settings, texts[1]!);
+    const outcomes = await uninstall(config, false);
+    assert.deepEqual(outcomes.map((each) => each.outcome), [
+      "nothing to remove",
+      "nothing to remove",
+    ]);
+    assert.deepEqual([server, settings].map((each) => Deno.readTextFileSync(each)), texts);
+  });
+});
+
 Deno.test("uninstall() takes our entries out where the backup is gone", async () => {
   await inHome(async (_home, config) => {
     const { settings } = claudeFiles();
