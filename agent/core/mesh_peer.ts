@@ -108,9 +108,14 @@ export class MeshPeer implements MeshPeerApi {
   async stop(): Promise<void> {
     const runtime = this.#runtime;
     this.#listeners.clear();
+    this.#unusable = null;
     if (runtime === null) return;
     await runtime.stop();
     this.#runtime = null;
+  }
+
+  mend(): void {
+    if (this.#unusable !== null) this.start();
   }
 
   reconnect(): void {
@@ -313,6 +318,7 @@ export class MeshPeer implements MeshPeerApi {
   }
 
   #running(): PeerRuntime {
+    this.mend();
     if (this.#runtime !== null) return this.#runtime;
     throw this.#unusable ?? new LocalError("offline", "this mesh has not been started");
   }

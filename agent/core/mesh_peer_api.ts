@@ -149,9 +149,11 @@ export interface MeshPeerApi {
   readonly state: MeshPeerState;
   /**
    * Opens the stores and begins to connect. A key or file that cannot be used is told in `state`, and every other call
-   * then throws that error until `reconnect` succeeds.
+   * then throws that error until it can be.
    */
   start(): void;
+  /** Tries a key or file again that could not be used; does nothing where all could. */
+  mend(): void;
   /** Stops for good; resolves when everything that was accepted is on disk and all is closed. */
   stop(): Promise<void>;
   /** Forgets waiting times and terminal refusals and connects again. */

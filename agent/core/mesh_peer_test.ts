@@ -70,8 +70,10 @@ Deno.test("a key that others may read keeps the mesh stopped, with the fix, unti
     assert.match(peer.state.hint!, /chmod 600/);
     await assert.rejects(peer.send({ to: "*", body: "x" }), /can be read by others/);
     assert.throws(() => peer.list(), /can be read by others/);
+    peer.mend();
+    assert.equal(peer.state.stopped, true);
     Deno.chmodSync(path, 0o600);
-    peer.reconnect();
+    peer.mend();
     await until((state) => state.connected);
     assert.equal(peer.state.reason, null);
   }));

@@ -101,7 +101,8 @@ class RunningDaemon implements Daemon, Agent {
       await this.meshes.reload();
       await this.#server.listen(this.socketPath);
     } catch (error) {
-      this.log.error("start_failed", { code: summarizeError(error).code });
+      const { code, message } = summarizeError(error);
+      this.log.error("start_failed", { code, message });
       this.reporter.stop();
       await this.meshes.stop();
       this.log.close();

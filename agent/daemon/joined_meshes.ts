@@ -35,7 +35,6 @@ export class JoinedMeshes {
     for (const [meshId, entry] of [...this.#entries]) {
       const isSame = JSON.stringify(wanted.get(meshId)) === JSON.stringify(entry.peer.mesh);
       if (!isSame) await this.#drop(meshId, entry);
-      // A key or a file may have been mended.
       else if (!entry.peer.state.connected) entry.peer.reconnect();
     }
     for (const mesh of wanted.values()) {
@@ -84,6 +83,11 @@ export class JoinedMeshes {
       hint: `Name one: ${candidates.join(", ")}`,
       candidates,
     });
+  }
+
+  /** Tries keys and files again that could not be used: somebody may have done what the error said. */
+  mend(): void {
+    for (const { peer } of this.#entries.values()) peer.mend();
   }
 
   /** How it stands with each mesh. */

@@ -14,7 +14,10 @@ export const sessionMethods: LocalHandlers<
   | "session.detach"
   | "hook"
 > = {
-  "agent.info": ({ agent }) => agent.info(),
+  "agent.info"({ agent }) {
+    agent.meshes.mend();
+    return agent.info();
+  },
 
   "agent.stop"({ agent, afterAnswer }) {
     afterAnswer(() => agent.requestStop());

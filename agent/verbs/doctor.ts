@@ -141,14 +141,16 @@ async function checkMeshes(client: LocalClient): Promise<Check[]> {
           mesh.hint ?? "It tries again by itself",
         ),
     );
-    if (mesh.keyState === "waiting") {
+    if (mesh.keyState === "waiting" && mesh.epoch !== null) {
       const what = mesh.waitingReason ?? "waiting for a member to hand over the mesh key";
       checks.push(
         warned("mesh-key", `${mesh.slug}: ${what}`, "An owner or admin must be online once"),
       );
     }
     for (const problem of mesh.problems) {
-      checks.push(failed("store", `${mesh.slug}: ${printable(problem)}`, "See the agent's log"));
+      checks.push(
+        failed("store", `${mesh.slug}: ${printable(problem)}`, mesh.hint ?? "See the agent's log"),
+      );
     }
   }
   return checks;

@@ -89,7 +89,9 @@ export const agent: Verb = {
 /** One line on how it stands with a mesh. */
 export function meshLine(mesh: MeshState): string {
   const mark = mesh.connected ? marks.done() : marks.failed();
-  const key = mesh.keyState === "current" ? "" : style.warn(
+  // Before the first connection nobody knows which key is the current one.
+  const isKeyHere = mesh.keyState === "current" || mesh.epoch === null;
+  const key = isKeyHere ? "" : style.warn(
     ` · ${printable(mesh.waitingReason ?? "waiting for a member to hand over the mesh key")}`,
   );
   const queued = mesh.queued === 0 ? "" : style.warn(` · ${mesh.queued} queued`);
