@@ -4,6 +4,7 @@
  * the ciphertext; what it is for goes in as additional data, so that no value can be put in another's place.
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
+import { readPrivateFile, writePrivateFile } from "./private_file.ts";
 import { concatBytes, fromHex, toHex } from "../../crypto/bytes.ts";
 import { type Random, systemRandom } from "./clock.ts";
 
@@ -69,7 +70,7 @@ export async function loadAtRestKey(
     return { key: parseKey(configured, "BROKER_ENCRYPTION_KEY"), source: "configured", path: null };
   }
   const path = `${dataDir}/${KEY_FILE}`;
-  const kept = await readKeyFile(path);
+  const kept = await readPrivateFile(path);
   if (kept !== null) return { key: parseKey(kept, path), source: "file", path };
   if (container) {
     throw new Error(
@@ -78,7 +79,7 @@ export async function loadAtRestKey(
     );
   }
   const key = (options.random ?? systemRandom).bytes(KEY_BYTES);
-  await writeKeyFile(path, toHex(key));
+  await writePrivateFile(path, toHex(key));
   return { key, source: "made", path };
 }
 
@@ -96,32 +97,4 @@ function parseKey(text: string, where: string): Uint8Array {
     );
   }
   return fromHex(trimmed);
-}
-
-async function readKeyFile(path: string): Promise<string | null> {
-  let mode: number | null;
-  try {
-    mode = (await Deno.stat(path)).mode;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return null;
-    throw cause;
-  }
-  // Windows has no mode; its profile folders are private already.
-  if (Deno.build.os !== "windows" && mode !== null && (mode & 0o077) !== 0) {
-    throw new Error(
-      `${path} can be read by others (mode ${(mode & 0o777).toString(8)}). Fix: chmod 600 ${path}`,
-    );
-  }
-  return await Deno.readTextFile(path);
-}
-
-async function writeKeyFile(path: string, text: string): Promise<void> {
-  await Deno.writeTextFile(path, `${text}\n`, { createNew: true, mode: 0o600 });
-  // Whatever is sealed under the key from now on is lost with it: it has to be on the disk first.
-  const file = await Deno.open(path, { read: true });
-  try {
-    await file.sync();
-  } finally {
-    file.close();
-  }
 }

@@ -2,15 +2,7 @@
  * What the broker holds in memory of a mesh: its members, their sessions and their connections. The store is the truth;
  * these are loaded from it when a mesh is first used and changed only after a commit.
  */
-import type {
-  Capability,
-  Custody,
-  Group,
-  MessageMode,
-  Priority,
-  Role,
-  Status,
-} from "../api/fields.ts";
+import type { Capability, Custody, Group, MessageMode, Role, Status } from "../api/fields.ts";
 import type { Profile, Stats } from "../api/presence.ts";
 
 export type StatusSource = "hook" | "manual" | "jsonl";
@@ -109,21 +101,4 @@ export interface Connection {
   /** Sends one text frame; cuts a slow reader with 4008. */
   send(frame: string): void;
   close(code: number, reason: string): void;
-}
-
-/** A message in the log, as delivery needs it. `payload` may be dropped from memory and read again. */
-export interface LoggedMessage {
-  readonly seq: number;
-  readonly id: string;
-  readonly meshId: string;
-  readonly sender: Member;
-  readonly senderSessionPubkey: string | null;
-  readonly senderName: string;
-  readonly clientMessageId: string | null;
-  readonly targetSpec: string;
-  readonly priority: Priority;
-  readonly size: number;
-  readonly recipients: readonly Member[];
-  readonly createdAtMs: number;
-  readonly expiresAtMs: number;
 }

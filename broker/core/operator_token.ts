@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { toBase64Url } from "../../crypto/bytes.ts";
 import type { Random } from "./clock.ts";
+import { readPrivateFile, writePrivateFile } from "./private_file.ts";
 
 const TOKEN_FILE = "operator.token";
 const TOKEN_BYTES = 32;
@@ -22,24 +23,12 @@ export async function loadOperatorToken(
   const kept = await readToken(path);
   if (kept !== null) return { token: kept, path };
   const token = toBase64Url(random.bytes(TOKEN_BYTES));
-  await Deno.writeTextFile(path, `${token}\n`, { createNew: true, mode: 0o600 });
+  await writePrivateFile(path, token);
   return { token, path };
 }
 
 async function readToken(path: string): Promise<string | null> {
-  let mode: number | null;
-  try {
-    mode = (await Deno.stat(path)).mode;
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return null;
-    throw cause;
-  }
-  if (Deno.build.os !== "windows" && mode !== null && (mode & 0o077) !== 0) {
-    throw new Error(
-      `${path} can be read by others (mode ${(mode & 0o777).toString(8)}). Fix: chmod 600 ${path}`,
-    );
-  }
-  const token = (await Deno.readTextFile(path)).trim();
-  if (TOKEN.test(token)) return token;
+  const token = await readPrivateFile(path);
+  if (token === null || TOKEN.test(token)) return token;
   throw new Error(`${path} is damaged. Fix: remove it; the next start makes a new one`);
 }

@@ -1,55 +1,12 @@
 /** What only the server driver promises: it tells of a lost server, and comes back to it. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { driverAvailable, testDatabaseUrl } from "../../tests/support/sql.ts";
 import { SqlError } from "./port.ts";
 import { openPostgres } from "./postgres.ts";
+import { TcpProxy } from "../../tests/support/tcp_proxy.ts";
 
 function isUnavailable(error: unknown): boolean {
   return error instanceof SqlError && error.kind === "unavailable";
-}
-
-/** A way to the test server that can be cut and laid again, on one port. */
-class Proxy {
-  readonly #target: URL;
-  readonly #sockets = new Set<Socket>();
-  #server: Server | null = null;
-  port = 0;
-
-  constructor(target: URL) {
-    this.#target = target;
-  }
-
-  async start(): Promise<void> {
-    const server = createServer((client) => {
-      const upstream = connect(Number(this.#target.port), this.#target.hostname);
-      for (const socket of [client, upstream]) {
-        this.#sockets.add(socket);
-        // A cut connection is what this is for; the other end goes with it.
-        socket.on("error", () => {}).on("close", () => {
-          client.destroy();
-          upstream.destroy();
-        });
-      }
-      client.pipe(upstream).pipe(client);
-    });
-    server.listen(this.port, "127.0.0.1");
-    await once(server, "listening");
-    this.port = (server.address() as AddressInfo).port;
-    this.#server = server;
-  }
-
-  async stop(): Promise<void> {
-    const server = this.#server;
-    if (server === null) return;
-    this.#server = null;
-    const closed = once(server, "close");
-    server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    this.#sockets.clear();
-    await closed;
-  }
 }
 
 Deno.test({
@@ -57,7 +14,7 @@ Deno.test({
   ignore: !driverAvailable("postgres"),
   async fn() {
     const url = new URL(testDatabaseUrl("postgres"));
-    const proxy = new Proxy(new URL(url));
+    const proxy = new TcpProxy(url.hostname, Number(url.port));
     await proxy.start();
     url.hostname = "127.0.0.1";
     url.port = String(proxy.port);

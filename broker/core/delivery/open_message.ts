@@ -4,10 +4,10 @@
 import type { MessageHead } from "../../../storage/sql/queries/message_store.ts";
 import type { Priority } from "../../api/fields.ts";
 import { neededCapability } from "../grants.ts";
-import type { Connection, LoggedMessage, Member } from "../model.ts";
+import type { Connection, Member } from "../model.ts";
 
 /** A message in memory; its text may be dropped and read again. */
-export class OpenMessage implements LoggedMessage {
+export class OpenMessage {
   readonly seq: number;
   readonly id: string;
   readonly meshId: string;
