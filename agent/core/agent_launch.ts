@@ -156,7 +156,7 @@ function launch(place: AgentPlace): StartedAgent {
 
 function startFailed(place: AgentPlace, reason: string): LocalError {
   return new LocalError("agent_start_failed", `The agent could not be started: ${reason}`, {
-    hint: `See "${place.logPath}", or run \`claudemesh agent\` to watch it`,
+    hint: `Run \`claudemesh doctor\`, or see "${place.logPath}"`,
   });
 }
 

@@ -81,12 +81,21 @@ export const info: Verb = {
   json: true,
   async run(context) {
     const client = await context.agent();
-    const { output } = await callOne(client, context, "mesh_info", {});
+    const { mesh: slug, output } = await callOne(client, context, "mesh_info", {});
+    const { meshes } = await client.call("agent.info", {});
+    const joined = meshes.find((mesh) => mesh.slug === slug);
     const custody = output.custody === "broker"
       ? style.warn("the broker holds the mesh key and could read group messages")
       : "members alone; the broker cannot read messages";
     return {
-      data: output,
+      data: {
+        ...output,
+        meshId: output.mesh,
+        memberId: joined?.memberId ?? null,
+        brokerUrl: joined?.brokerUrl ?? null,
+        displayName: output.yourName,
+        peerCount: output.peers,
+      },
       text: pairs([
         ["mesh", `${printable(String(output.name))} (${output.slug})`],
         ["id", String(output.mesh)],
@@ -153,7 +162,7 @@ export const invite: Verb = {
       : "";
     const people = uses === 1 ? "one person" : `${uses} people`;
     return {
-      data: { ...link },
+      data: { url: link.url, code: link.code, expires_at: link.expiresAt },
       text:
         `${link.url}\n\n  ${
           style.dim(`For ${people}, until ${link.expiresAt}. On the other machine:`)

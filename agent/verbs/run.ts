@@ -10,6 +10,7 @@ import { allVerbs } from "./catalog.ts";
 import { buildProgram } from "./program.ts";
 import type { Roles, Verb, VerbContext, VerbResult } from "./verb.ts";
 
+const EXIT_CANCELLED = 1;
 const EXIT_ARGUMENTS = 3;
 
 /**
@@ -33,6 +34,7 @@ export async function runVerb(
         roles,
         version,
         agent: (options) => openAgent(version, options),
+        atCancel: () => {},
       });
     });
     if (argv.length === 0) program.outputHelp();
@@ -60,7 +62,23 @@ async function openAgent(version: string, options: { start?: boolean } = {}): Pr
   return client;
 }
 
+/** Does the verb and prints its answer. Whoever interrupts it gets exit code 1; roles end in their own way. */
 async function perform(verb: Verb, context: VerbContext): Promise<number | null> {
+  const cleanups: (() => Promise<void>)[] = [];
+  const cancel = async () => {
+    await Promise.allSettled(cleanups.map((work) => work()));
+    Deno.exit(EXIT_CANCELLED);
+  };
+  if (!verb.json) return await answer(verb, context);
+  Deno.addSignalListener("SIGINT", cancel);
+  try {
+    return await answer(verb, { ...context, atCancel: (work) => cleanups.push(work) });
+  } finally {
+    Deno.removeSignalListener("SIGINT", cancel);
+  }
+}
+
+async function answer(verb: Verb, context: VerbContext): Promise<number | null> {
   const opened: LocalClient[] = [];
   const agent: VerbContext["agent"] = async (options) => {
     const client = await context.agent(options);

@@ -34,6 +34,8 @@ export interface VerbContext {
   readonly version: string;
   /** Connects to the agent, which is started if it does not run unless `start` is false. */
   agent(options?: { start?: boolean }): Promise<LocalClient>;
+  /** Has `work` done when the user interrupts the verb, before the program ends. */
+  atCancel(work: () => Promise<void>): void;
 }
 
 export interface VerbResult {

@@ -167,6 +167,8 @@ async function run(context: VerbContext): Promise<VerbResult> {
     if (!context.json) printAnswer(`${style.dim("·")} ${line}`);
   };
   const stage = await Stage.open();
+  // Its agents outlive whoever started them.
+  context.atCancel(() => stage.close());
   let messages: Shown[];
   try {
     messages = await new Demo(stage, tell).play();

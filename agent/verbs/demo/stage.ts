@@ -5,6 +5,7 @@
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { LocalError } from "../../core/local_error.ts";
+import { homePaths } from "../../home/paths.ts";
 import { selfCommand } from "../../home/self_command.ts";
 
 const READY_TIMEOUT_MS = 20_000;
@@ -25,7 +26,11 @@ async function freePort(): Promise<number> {
 /** A person of the demo: a home of its own, and the verbs run in it. */
 export class Person {
   readonly name: string;
+  /** Where the agent's socket is; outside the demo's folder if that one has a long path. */
+  readonly runDir: string;
   readonly #environment: Record<string, string>;
+  readonly #verbs = new Set<Deno.ChildProcess>();
+  #leaves = false;
 
   constructor(name: string, folder: string) {
     this.name = name;
@@ -34,6 +39,7 @@ export class Person {
       CLAUDEMESH_DISPLAY_NAME: name,
       NO_COLOR: "1",
     };
+    this.runDir = homePaths((name) => this.#environment[name]).runDir;
   }
 
   /**
@@ -42,14 +48,8 @@ export class Person {
    * @throws {LocalError} with the verb's own error when it fails.
    */
   async run(...words: string[]): Promise<Record<string, unknown>> {
-    const [program, ...args] = selfCommand([...words, "--json"]);
-    const output = await new Deno.Command(program, {
-      args,
-      env: this.#environment,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
+    if (this.#leaves) throw new LocalError("demo_ended", `${this.name} has left`, { exit: 1 });
+    const output = await this.#output(words);
     const text = DECODER.decode(output.stdout);
     let answer: Record<string, unknown>;
     try {
@@ -68,6 +68,37 @@ export class Person {
     }
     return answer;
   }
+
+  /** Ends what runs, the agent last, and removes what is outside the demo's folder. */
+  async leave(): Promise<void> {
+    this.#leaves = true;
+    const ended = [...this.#verbs].map((verb) => {
+      verb.kill("SIGTERM");
+      return verb.status;
+    });
+    await Promise.all(ended);
+    await this.#output(["agent", "stop"]);
+    await Deno.remove(this.runDir, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+
+  async #output(words: readonly string[]): Promise<Deno.CommandOutput> {
+    const [program, ...args] = selfCommand([...words, "--json"]);
+    const verb = new Deno.Command(program, {
+      args,
+      env: this.#environment,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#verbs.add(verb);
+    try {
+      return await verb.output();
+    } finally {
+      this.#verbs.delete(verb);
+    }
+  }
 }
 
 /** The broker's process, which the demo kills and starts again. */
@@ -76,6 +107,7 @@ export class DemoBroker {
   readonly #port: number;
   readonly #folder: string;
   #process: Deno.ChildProcess | null = null;
+  #over = false;
 
   constructor(port: number, folder: string) {
     this.#port = port;
@@ -89,6 +121,7 @@ export class DemoBroker {
 
   /** Starts it and waits until its store answers. */
   async start(): Promise<void> {
+    if (this.#over) throw new LocalError("demo_ended", "The demo is over", { exit: 1 });
     const [program, ...args] = selfCommand([
       "serve",
       "--port",
@@ -130,6 +163,12 @@ export class DemoBroker {
     throw new LocalError("demo_failed", "The broker was not ready within 20 s", { exit: 8 });
   }
 
+  /** Ends it for good. */
+  async end(): Promise<void> {
+    this.#over = true;
+    await this.stop("SIGTERM");
+  }
+
   /** Ends it: SIGKILL leaves it no moment to tidy up. */
   async stop(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     const running = this.#process;
@@ -155,6 +194,7 @@ export class Stage {
   readonly broker: DemoBroker;
   readonly people: Person[] = [];
   readonly #folder: string;
+  #closing: Promise<void> | null = null;
 
   constructor(folder: string, broker: DemoBroker) {
     this.#folder = folder;
@@ -167,6 +207,7 @@ export class Stage {
   }
 
   async person(name: string): Promise<Person> {
+    if (this.#closing !== null) throw new LocalError("demo_ended", "The demo is over", { exit: 1 });
     const folder = join(this.#folder, name.toLowerCase());
     await Deno.mkdir(folder, { mode: 0o700 });
     const person = new Person(name, folder);
@@ -174,9 +215,15 @@ export class Stage {
     return person;
   }
 
+  /** Once, whoever asks first: the end of the play or an impatient user. */
   async close(): Promise<void> {
-    for (const person of this.people) await person.run("agent", "stop").catch(() => undefined);
-    await this.broker.stop("SIGTERM");
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.people.map((person) => person.leave()));
+    await this.broker.end();
     await Deno.remove(this.#folder, { recursive: true });
   }
 }
