@@ -40,7 +40,7 @@ export function verbsPage(verbs: readonly VerbEntry[]): string {
   return page([
     GENERATED_MARK,
     "# Commands",
-    `Every verb takes ${code("--help")} and ${code("--json")}.`,
+    `Every verb takes ${code("--help")}, those that answer something ${code("--json")} too.`,
     ...verbs.flatMap(verbBlocks),
   ]);
 }
