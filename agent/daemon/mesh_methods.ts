@@ -119,11 +119,16 @@ async function pingMesh(
     peers: Array.isArray(listed.peers) ? listed.peers.length : null,
     rounds: rounds.map(({ priority, committedMs, deliveredMs }) => ({
       priority,
-      ackMs: committedMs,
-      arrivalMs: deliveredMs,
+      ackMs: rounded(committedMs),
+      arrivalMs: rounded(deliveredMs),
       warning: warningOf(priority, status, deliveredMs),
     })),
   };
+}
+
+/** To a tenth of a millisecond: more is noise. */
+function rounded(timeMs: number | null): number | null {
+  return timeMs === null ? null : Math.round(timeMs * 10) / 10;
 }
 
 function warningOf(
