@@ -124,7 +124,7 @@ export interface MergedCommit {
   readonly heads: ReadonlyMap<Mesh, string>;
 }
 
-/** Merges jobs into one commit; the sends of one member in one mesh share an audit row. */
+/** Merges jobs into one commit; what one member sends to one target at one priority shares an audit row. */
 export function mergeJobs(jobs: readonly MergedJob[], nowMs: number): MergedCommit {
   const statements: SqlStatement[] = [];
   const messages: MessageRow[] = [];
@@ -132,19 +132,21 @@ export function mergeJobs(jobs: readonly MergedJob[], nowMs: number): MergedComm
   const receipts: ReceiptRow[] = [];
   const seen: SeenReport[] = [];
   const entries: { mesh: Mesh; entry: AuditEntry }[] = [];
-  const sent = new Map<Member, { id: string; priority: string; targetSpec: string }[]>();
+  const sent = new Map<string, string[]>();
   for (const job of jobs) {
     if (job.kind === "send") {
       messages.push(job.row);
       const { id, priority, targetSpec } = job.row;
-      const list = sent.get(job.sender);
-      if (list !== undefined) list.push({ id, priority, targetSpec });
+      const key = `${job.sender.number} ${priority} ${targetSpec}`;
+      const messageIds = sent.get(key);
+      if (messageIds !== undefined) messageIds.push(id);
       else {
-        const first = [{ id, priority, targetSpec }];
-        sent.set(job.sender, first);
+        const first = [id];
+        sent.set(key, first);
+        const payload = { messageIds: first, priority, targetSpec };
         entries.push({
           mesh: job.mesh,
-          entry: { event: "message_sent", actor: job.sender, payload: { messages: first } },
+          entry: { event: "message_sent", actor: job.sender, payload },
         });
       }
     } else if (job.kind === "write") {

@@ -11,22 +11,22 @@ export function encodeArray(
   items: readonly unknown[],
   encode: (item: unknown) => string | null,
 ): string {
-  let text = "{";
+  const texts = new Array<string>(items.length);
   for (let index = 0; index < items.length; index++) {
-    if (index > 0) text += ",";
     const item = items[index];
     if (Array.isArray(item)) {
-      text += encodeArray(item, encode);
+      texts[index] = encodeArray(item, encode);
       continue;
     }
     const encoded = encode(item);
-    text += encoded === null ? "NULL" : typeof item === "number" ? encoded : quoted(encoded);
+    texts[index] = encoded === null ? "NULL" : typeof item === "number" ? encoded : quoted(encoded);
   }
-  return text + "}";
+  return `{${texts.join(",")}}`;
 }
 
 function quoted(text: string): string {
-  return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, "\\$&") : text}"`;
+  const plain = !text.includes('"') && !text.includes("\\");
+  return `"${plain ? text : text.replace(/["\\]/g, "\\$&")}"`;
 }
 
 /**
