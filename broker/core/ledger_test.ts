@@ -105,25 +105,26 @@ Deno.test("what waits while a commit runs shares the next one, in order", async 
   assert.deepEqual(texts, [["one"], ["two", "three"]]);
 });
 
-Deno.test("sends of a member and commit share one audit row, and the chain goes on", async () => {
+Deno.test("sends to one target share an audit row of their commit, and the chain goes on", async () => {
   const { ledger, store, clock } = await openLedger();
   const told: string[] = [];
-  for (const id of ["a", "b"]) ledger.enqueue(job(id, told));
+  const third = job("c", told);
+  const elsewhere = { ...third, row: { ...third.row, targetSpec: "@crew" } };
+  for (const each of [job("a", told), elsewhere, job("b", told)]) ledger.enqueue(each);
   const entry = { event: "member_kicked", actor: ada, payload: { member: "x" } };
   const change = ledger.append({ mesh, statements: [], audits: [entry] });
   await clock.advance(5);
   await change;
   assert.deepEqual(store.audits.map(({ eventType, prevHash }) => [eventType, prevHash]), [
     ["message_sent", AUDIT_GENESIS],
-    ["member_kicked", store.audits[0]?.hash],
+    ["message_sent", store.audits[0]?.hash],
+    ["member_kicked", store.audits[1]?.hash],
   ]);
-  assert.deepEqual(store.audits[0]?.payload, {
-    messages: [
-      { id: "a", priority: "next", targetSpec: "*" },
-      { id: "b", priority: "next", targetSpec: "*" },
-    ],
-  });
-  assert.equal(mesh.auditHead, store.audits[1]?.hash);
+  assert.deepEqual(store.audits.slice(0, 2).map(({ payload }) => payload), [
+    { messageIds: ["a", "b"], priority: "next", targetSpec: "*" },
+    { messageIds: ["c"], priority: "next", targetSpec: "@crew" },
+  ]);
+  assert.equal(mesh.auditHead, store.audits[2]?.hash);
 });
 
 Deno.test("a bad unit fails alone, and the others are stored in order", async () => {
@@ -155,7 +156,7 @@ Deno.test("what the store has already is answered as a duplicate, the rest is st
   await clock.advance(5);
   assert.deepEqual(told, ["a committed", "b is a", "b dropped", "x committed", "y committed"]);
   const named = store.audits.flatMap(({ payload }) =>
-    (payload as { messages: { id: string }[] }).messages.map(({ id }) => id)
+    (payload as { messageIds: string[] }).messageIds
   );
   assert.deepEqual(named, ["a", "x", "y"], "only what is stored is audited");
 });

@@ -123,8 +123,7 @@ function checkAudits({ log }: Simulation, audits: readonly AuditRow[]): void {
     const createdAt = new Date(row.createdAtMs).toISOString();
     assert.equal(row.hash, auditHash({ ...row, createdAt }), "the hash is the row's");
     prevHash = row.hash;
-    const { messages } = row.payload as { messages: { id: string }[] };
-    named.push(...messages.map(({ id }) => id));
+    named.push(...(row.payload as { messageIds: string[] }).messageIds);
   }
   assert.deepEqual(named.sort(), log.map(({ id }) => id).sort());
 }
