@@ -51,7 +51,10 @@ async function openAgent(version: string, options: { start?: boolean } = {}): Pr
   const { connectAgent } = await import("../core/agent_launch.ts");
   const { homePaths } = await import("../home/paths.ts");
   const { selfCommand } = await import("../home/self_command.ts");
+  const { readConfig } = await import("../home/config_file.ts");
   const paths = homePaths();
+  // The agent would not start on a file that it cannot read; here the user hears which, and why.
+  readConfig(paths);
   const client = await connectAgent({
     socketPath: paths.socketPath,
     command: selfCommand(["agent"]),
