@@ -2,14 +2,12 @@
  * The meshes in memory: each is loaded from the store when it is first asked for and stays. Only what is committed is
  * put in here.
  */
+import { AUDIT_GENESIS } from "../../crypto/audit_hash.ts";
 import { type MemberRow, selectMembers } from "../../storage/sql/queries/members.ts";
 import { type MeshRow, selectMesh } from "../../storage/sql/queries/meshes.ts";
 import type { Sql } from "../../storage/sql/port.ts";
 import type { Capability } from "../api/fields.ts";
 import type { Member, Mesh } from "./model.ts";
-
-/** What `prev_hash` of a mesh's first audit row is (reference protocol 9.12). */
-const GENESIS = "genesis";
 
 /** A member as a join writes it; what is absent is as on the first day. */
 export type JoinedMember =
@@ -89,6 +87,13 @@ export class Meshes {
     return member;
   }
 
+  /** Puts a member as the store has it into memory, where a commit was made that memory did not hear of. */
+  restore(mesh: Mesh, row: MemberRow): Member {
+    const member = memberOf(mesh, row);
+    index(mesh, member);
+    return member;
+  }
+
   async #load(meshId: string): Promise<Mesh | null> {
     const row = await selectMesh(this.#sql, meshId);
     if (row === null || row.archivedAt !== null) return null;
@@ -123,7 +128,7 @@ function meshOf(row: MeshRow): Mesh {
     membersByPubkey: new Map(),
     membersByNumber: new Map(),
     connections: new Set(),
-    auditHead: row.auditHead ?? GENESIS,
+    auditHead: row.auditHead ?? AUDIT_GENESIS,
   };
 }
 

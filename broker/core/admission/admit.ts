@@ -4,7 +4,7 @@
  */
 import type { SqlExecutor } from "../../../storage/sql/port.ts";
 import { type InviteRow, useInvite } from "../../../storage/sql/queries/invites.ts";
-import { type MemberRow, selectMembers } from "../../../storage/sql/queries/members.ts";
+import { selectMembers } from "../../../storage/sql/queries/members.ts";
 import { insertMember, type NewMember } from "../../../storage/sql/queries/mesh_creation.ts";
 import {
   deleteHeldKeys,
@@ -255,21 +255,9 @@ async function reread(broker: BrokerContext, mesh: Mesh, pubkey: string): Promis
     if (known.leftAtMs === null) return known;
   }
   const rows = await selectMembers(broker.sql, mesh.id);
-  const row: MemberRow | undefined = rows.find((each) => each.pubkey === pubkey);
+  const row = rows.find((each) => each.pubkey === pubkey);
   if (row === undefined || row.leftAt !== null || row.revokedAt !== null) throw new AlreadyThere();
-  const member = broker.meshes.admit(mesh, {
-    id: row.id,
-    number: row.number,
-    pubkey: row.pubkey,
-    displayName: row.displayName,
-    role: row.role,
-    roleTag: row.roleTag,
-    defaultGroups: row.defaultGroups,
-    messageMode: row.messageMode,
-    proven: row.proven,
-    joinedAtMs: row.joinedAt.getTime(),
-    hasMeshKey: row.hasMeshKey,
-  });
+  const member = broker.meshes.restore(mesh, row);
   announce(broker, member);
   return member;
 }
