@@ -3,7 +3,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Child, PROJECT_ROOT } from "./child.ts";
-import { freePort } from "../support/program.ts";
+import { freePort } from "../../agent/verbs/demo/free_port.ts";
 import { type MetricsText, readMetrics } from "./metrics_text.ts";
 
 /** The benchmark's members send far more than people do. Queues, frames and buffers keep their defaults. */

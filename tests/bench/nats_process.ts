@@ -9,7 +9,7 @@ import {
   StorageType,
 } from "@nats-io/jetstream";
 import { Child } from "./child.ts";
-import { freePort } from "../support/program.ts";
+import { freePort } from "../../agent/verbs/demo/free_port.ts";
 import { messageName } from "./load/arrivals.ts";
 import { namedPayload, STREAM } from "./load/nats_consume.ts";
 import { QUEUE_RUN } from "./load/queue.ts";

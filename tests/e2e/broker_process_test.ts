@@ -4,7 +4,8 @@ import { selfCommand } from "../../agent/home/self_command.ts";
 import { TestPeer } from "../support/peer.ts";
 import { foundTestMesh, ownerOf } from "../support/admission.ts";
 import { until } from "../support/until.ts";
-import { freePort, homeEnvironment, runCommand, startProgramBroker } from "../support/program.ts";
+import { freePort } from "../../agent/verbs/demo/free_port.ts";
+import { homeEnvironment, runCommand, startProgramBroker } from "../support/program.ts";
 
 const SEALED = { nonce: "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH", ciphertext: "c2VhbGVk" };
 const LIMIT_MS = 60_000;

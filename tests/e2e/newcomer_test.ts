@@ -7,7 +7,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { selfCommand } from "../../agent/home/self_command.ts";
 import { Person } from "../support/person.ts";
-import { freePort, homeEnvironment, runCommand } from "../support/program.ts";
+import { freePort } from "../../agent/verbs/demo/free_port.ts";
+import { homeEnvironment, runCommand } from "../support/program.ts";
 import { type CommandBlock, commandBlocks } from "../support/readme.ts";
 import { until } from "../support/until.ts";
 

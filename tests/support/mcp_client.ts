@@ -13,6 +13,7 @@ import { Home } from "../../agent/home/home.ts";
 import { homePaths } from "../../agent/home/paths.ts";
 import { selfCommand } from "../../agent/home/self_command.ts";
 import { homeEnvironment } from "./program.ts";
+import { until } from "./until.ts";
 
 const PATIENCE_MS = 15_000;
 
@@ -121,13 +122,12 @@ export class McpClient {
     args: Record<string, unknown>,
     holds: (result: ToolResult) => boolean,
   ): Promise<ToolResult> {
-    const deadlineMs = performance.now() + PATIENCE_MS;
-    for (;;) {
-      const result = await this.tool(name, args);
-      if (holds(result)) return result;
-      if (performance.now() > deadlineMs) throw new Error(`${name} still answers: ${result.text}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+    let last: ToolResult | null = null;
+    const probe = async () => {
+      last = await this.tool(name, args);
+      return holds(last) ? last : null;
+    };
+    return await until(`${name} answers as wanted`, PATIENCE_MS, probe, () => last?.text ?? "");
   }
 
   /** Waits for a channel event, among those that came already too. */

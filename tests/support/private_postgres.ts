@@ -4,7 +4,7 @@
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "./program.ts";
+import { freePort } from "../../agent/verbs/demo/free_port.ts";
 
 const BINARIES = "/usr/lib/postgresql";
 

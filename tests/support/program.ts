@@ -2,7 +2,7 @@
  * The program as processes, for tests that must see what a user sees: any role or verb, and a
  * broker on a free port with a folder of its own.
  */
-import { createServer } from "node:net";
+import { freePort } from "../../agent/verbs/demo/free_port.ts";
 import { selfCommand } from "../../agent/home/self_command.ts";
 import { until } from "./until.ts";
 
@@ -16,18 +16,6 @@ const PASSED_ON = [
   ...["SSL_CERT_FILE", "DENO_CERT", "DENO_TLS_CA_STORE", "NPM_CONFIG_REGISTRY"],
   ...["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"],
 ];
-
-/** Finds a TCP port of the loopback interface that is free now. */
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? address!.port : 0));
-    });
-  });
-}
 
 let cacheFolder: Promise<string> | null = null;
 

@@ -2,26 +2,14 @@
  * The demo's stage: a broker and several agents as real processes in a temporary folder, driven by the program's own
  * verbs, and everything removed at the end.
  */
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { LocalError } from "../../core/local_error.ts";
 import { homePaths } from "../../home/paths.ts";
 import { selfCommand } from "../../home/self_command.ts";
+import { freePort } from "./free_port.ts";
 
 const READY_TIMEOUT_MS = 20_000;
 const DECODER = new TextDecoder();
-
-/** Finds a TCP port that is free now. */
-async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" ? address!.port : 0));
-    });
-  });
-}
 
 /** A person of the demo: a home of its own, and the verbs run in it. */
 export class Person {
