@@ -32,6 +32,7 @@ import { createHttp } from "./http/app.ts";
 import { watchEventLoop } from "./jobs/event_loop_lag.ts";
 import { startJobs } from "./jobs/schedule.ts";
 import { upgradeSocket } from "./http/socket_upgrade.ts";
+import { openStores } from "./open_stores.ts";
 
 /** How long the end waits for a store that hangs, and for peers that do not answer a close. */
 const DRAIN_MS = 10_000;
@@ -120,6 +121,8 @@ async function acquire(settings: Settings, options: BrokerOptions, undo: Undo[])
     (() => brokerLog().error("another broker took the database"));
   const claim = await StoreClaim.take(sql, { clock, onLost });
   undo.push(() => claim.release());
+  const open = await openStores(settings, sql);
+  undo.push(() => open.close());
   const { dataDir, container } = settings;
   const { key, ...encryptionKey } = await loadAtRestKey({
     configured: settings.encryptionKey,
@@ -128,13 +131,15 @@ async function acquire(settings: Settings, options: BrokerOptions, undo: Undo[])
     random,
   });
   const operator = await loadOperatorToken({ configured: settings.operatorToken, dataDir, random });
-  return { clock, random, sql, key, encryptionKey, operator, undo };
+  const { stores } = open;
+  return { clock, random, sql, stores, key, encryptionKey, operator, undo };
 }
 
 type Held = Awaited<ReturnType<typeof acquire>>;
 
 /** Makes the parts and lets them know each other. */
-async function assemble(settings: Settings, { clock, random, sql, key, operator }: Held) {
+async function assemble(settings: Settings, held: Held) {
+  const { clock, random, sql, stores, key, operator } = held;
   const log = brokerLog();
   const metrics = new Metrics();
   const store = new SqlMessageStore(sql);
@@ -155,6 +160,7 @@ async function assemble(settings: Settings, { clock, random, sql, key, operator 
     log,
     metrics,
     sql,
+    stores,
     ledger,
     delivery,
     meshes,

@@ -31,6 +31,7 @@ export const ZONE_RULES: readonly ZoneRule[] = [
   { zone: "broker/server.ts", may: ["broker/", "storage/", "crypto/"] },
   // What main.ts loads for the role: reads the configuration, builds the server, waits for its end.
   { zone: "broker/serve.ts", may: ["broker/", "storage/", "crypto/"] },
+  { zone: "broker/open_stores.ts", may: ["broker/", "storage/"] },
   { zone: "broker/prepare_store.ts", may: ["broker/", "storage/"] },
   { zone: "broker/health_check.ts", may: ["broker/"] },
   { zone: "storage/", may: [], mayTypes: ["broker/api/"] },

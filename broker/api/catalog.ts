@@ -2,6 +2,19 @@
  * Every operation and event, in one list each: what dispatch, clients, tools, verbs and the reference pages read.
  */
 import type { EventSpec } from "./event.ts";
+import { audit, auditEvents } from "./audit.ts";
+import { contexts, contextsEvents } from "./contexts.ts";
+import { files, filesEvents } from "./files.ts";
+import { graph, graphEvents } from "./graph.ts";
+import { memory, memoryEvents } from "./memory.ts";
+import { schedules, schedulesEvents } from "./schedules.ts";
+import { sharedSql, sharedSqlEvents } from "./shared_sql.ts";
+import { simulationClock, simulationClockEvents } from "./simulation_clock.ts";
+import { skills, skillsEvents } from "./skills.ts";
+import { state, stateEvents } from "./state.ts";
+import { streams, streamsEvents } from "./streams.ts";
+import { tasks, tasksEvents } from "./tasks.ts";
+import { vectors, vectorsEvents } from "./vectors.ts";
 import { groups } from "./groups.ts";
 import { invites } from "./invites.ts";
 import { memberEvents, members } from "./members.ts";
@@ -20,6 +33,19 @@ export const features = {
   invites,
   meshKeys,
   mesh,
+  state,
+  memory,
+  files,
+  vectors,
+  graph,
+  sharedSql,
+  streams,
+  contexts,
+  tasks,
+  schedules,
+  simulationClock,
+  skills,
+  audit,
 } as const;
 
 export const ops: readonly Op[] = Object.values(features).flatMap((feature) =>
@@ -32,6 +58,19 @@ export const events: readonly EventSpec[] = [
   ...Object.values(presenceEvents),
   ...Object.values(memberEvents),
   ...Object.values(meshKeyEvents),
+  ...Object.values(stateEvents),
+  ...Object.values(memoryEvents),
+  ...Object.values(filesEvents),
+  ...Object.values(vectorsEvents),
+  ...Object.values(graphEvents),
+  ...Object.values(sharedSqlEvents),
+  ...Object.values(streamsEvents),
+  ...Object.values(contextsEvents),
+  ...Object.values(tasksEvents),
+  ...Object.values(schedulesEvents),
+  ...Object.values(simulationClockEvents),
+  ...Object.values(skillsEvents),
+  ...Object.values(auditEvents),
 ] as unknown as readonly EventSpec[];
 
 /** Request frame type -> operation. */

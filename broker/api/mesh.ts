@@ -19,6 +19,7 @@ export const mesh = {
     fails: [],
     tool: {
       name: "mesh_info",
+      readOnly: true,
       reach: "one",
       description: "Overview of the mesh for orientation at session start.",
     },

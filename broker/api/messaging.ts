@@ -91,6 +91,7 @@ export const messaging = {
     },
     tool: {
       name: "message_status",
+      readOnly: true,
       reach: "one",
       description: "Look up what happened to a message you sent: its state for each recipient.",
       rename: { id: "messageId" },

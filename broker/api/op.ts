@@ -18,6 +18,8 @@ export interface ToolSpec {
   readonly reach: "one" | "every";
   /** When to use the tool, for the model. */
   readonly description: string;
+  /** Calling it changes nothing. */
+  readonly readOnly?: true;
   /** Tool parameter -> input field, where the names differ. */
   readonly rename?: Readonly<Record<string, string>>;
   /** Input fields that are not offered as parameters. */

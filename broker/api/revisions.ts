@@ -14,6 +14,12 @@ export const REVISIONS = [
     summary:
       "Proven session keys, deliveries with acks and receipts, body version 2, epochs, push batches, grants, members.",
   },
+  {
+    revision: 3,
+    date: "2026-11-21",
+    summary:
+      "What a mesh shares: state, memory, files, vectors, graph, SQL, streams, contexts, tasks, schedules, clock, skills, audit.",
+  },
 ] as const;
 
 /** The revision that this program speaks. */

@@ -14,6 +14,7 @@ import type { RateLimits } from "./rate_limits.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
 import type { StatusEngine } from "./status_engine.ts";
+import type { Stores } from "./stores.ts";
 import type { SystemEvents } from "./system_events.ts";
 
 /** The parts of a running broker. */
@@ -25,6 +26,8 @@ export interface BrokerContext {
   readonly metrics: Metrics;
   /** For reads; writes go through the ledger. */
   readonly sql: Sql;
+  /** Objects, vectors, graphs and the meshes' own databases. */
+  readonly stores: Stores;
   readonly ledger: Ledger;
   readonly delivery: Delivery;
   /** Meshes and their members in memory. */

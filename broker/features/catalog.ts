@@ -2,6 +2,19 @@
  * The handlers of all features, in the catalog's own order: one that is missing or mistyped does not compile.
  */
 import type { HandlerTable } from "../core/dispatch.ts";
+import { audit } from "./audit.ts";
+import { contexts } from "./contexts.ts";
+import { files } from "./files.ts";
+import { graph } from "./graph.ts";
+import { memory } from "./memory.ts";
+import { schedules } from "./schedules.ts";
+import { sharedSql } from "./shared_sql.ts";
+import { simulationClock } from "./simulation_clock.ts";
+import { skills } from "./skills.ts";
+import { state } from "./state.ts";
+import { streams } from "./streams.ts";
+import { tasks } from "./tasks.ts";
+import { vectors } from "./vectors.ts";
 import { groups } from "./groups.ts";
 import { invites } from "./invites.ts";
 import { members } from "./members.ts";
@@ -18,4 +31,17 @@ export const handlers: HandlerTable = {
   invites,
   meshKeys,
   mesh,
+  state,
+  memory,
+  files,
+  vectors,
+  graph,
+  sharedSql,
+  streams,
+  contexts,
+  tasks,
+  schedules,
+  simulationClock,
+  skills,
+  audit,
 };

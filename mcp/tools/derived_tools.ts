@@ -90,7 +90,7 @@ function derivedTool(op: ToolOp): Tool {
   return tool({
     name,
     description,
-    readOnly: op.audit === null && op.grant === "member" && /^(list|get|mesh_|message_)/.test(name),
+    readOnly: op.tool.readOnly === true,
     input: parametersOf(op),
     async call(context, given) {
       const offset = typeof given.offset === "number" ? given.offset : 0;

@@ -9,7 +9,7 @@ import { PENDING } from "./pending.ts";
 /** The number of tools in the acceptance list. */
 const ACCEPTED_TOOLS = 79;
 /** What all tools together may cost a model that is shown every one of them. */
-const LISTING_TOKENS = 3_000;
+const LISTING_TOKENS = 12_000;
 const CHARS_PER_TOKEN = 4;
 
 interface JsonSchema {
