@@ -129,8 +129,24 @@ const SYSTEM_LINES: Readonly<Record<string, ((data: Data) => string) | null>> = 
       : "",
 };
 
+/** A change of the shared state (reference cli.md 14.4). */
+function stateEvent({ mesh, meshId, data }: SystemEvent): ChannelEvent {
+  const key = text(data, "key");
+  const by = text(data, "updatedBy");
+  const change = data.deleted === true ? "was deleted" : `= ${JSON.stringify(data.value)}`;
+  return channelEvent(`[state] ${key} ${change} (by ${by})`, {
+    kind: "state_change",
+    key,
+    updated_by: by,
+    revision: data.revision,
+    mesh_slug: mesh,
+    mesh_id: meshId,
+  });
+}
+
 /** A system event of the broker; null where it concerns nobody but the agents. */
 export function systemEvent(event: SystemEvent): ChannelEvent | null {
+  if (event.event === "state_change") return stateEvent(event);
   if (event.own || event.data.peerRole === "control-plane") return null;
   const line = SYSTEM_LINES[event.event];
   if (line === null) return null;

@@ -1,6 +1,7 @@
 /**
  * One joined mesh at work: connections, stores, sending, receiving and key duties wired together. `MeshPeer` is its face.
  */
+import { events } from "../../broker/api/catalog.ts";
 import type { HelloAck } from "../../broker/api/hello.ts";
 import { members } from "../../broker/api/members.ts";
 import { presence } from "../../broker/api/presence.ts";
@@ -39,6 +40,10 @@ export interface PeerRuntimeOptions {
 function controlSessionOf(memberId: string): string {
   return `agent-${memberId}`;
 }
+/** Frames of their own that tell what changed, as `state_change` does. */
+const EVENT_FRAMES: ReadonlySet<string> = new Set(
+  events.flatMap(({ name, wire }) => name === null ? [wire] : []),
+);
 const DIRECTORY_EVENTS: ReadonlySet<string> = new Set([
   "member_added",
   "member_removed",
@@ -229,7 +234,12 @@ export class PeerRuntime {
   #onFrame(frame: Frame, link: Link): void {
     if (frame.type === "push_batch" && Array.isArray(frame.pushes)) {
       for (const push of frame.pushes) this.#onPush(push, link);
-    } else if (frame.type === "push") this.#onPush(frame, link);
+    } else if (frame.type === "push") {
+      this.#onPush(frame, link);
+    } else if (link === this.link && EVENT_FRAMES.has(frame.type)) {
+      const { type, ...data } = frame;
+      this.#options.emit({ kind: "system", event: type, data });
+    }
   }
 
   #onPush(value: unknown, link: Link): void {

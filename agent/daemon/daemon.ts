@@ -236,6 +236,8 @@ class RunningDaemon implements Daemon, Agent {
   #tell(peer: MeshPeerApi, event: LocalEvent): void {
     const told = new Set<{ emit(event: LocalEvent): void }>(this.#watchers(peer));
     for (const session of this.#sessionsOf(peer)) {
+      // What a session did itself is no news to it.
+      if (event.kind === "system" && event.data.updatedBySession === session.sessionId) continue;
       for (const connection of session.connections) told.add(connection);
     }
     for (const connection of told) connection.emit(event);

@@ -12,6 +12,7 @@ import { inbox, outbox, send } from "./messages.ts";
 import { block, grant, grants, kick, peers, revoke, verify } from "./people.ts";
 import { profile } from "./profile.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
+import { stateWatch } from "./state_watch.ts";
 import type { Verb } from "./verb.ts";
 
 /** In the order of `--help`. */
@@ -29,6 +30,7 @@ export const writtenVerbs: readonly Verb[] = [
   profile,
   info,
   ping,
+  stateWatch,
   verify,
   grant,
   revoke,

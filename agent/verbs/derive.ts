@@ -69,8 +69,19 @@ function convert(field: Field, text: string): unknown {
       } catch {
         throw wrong(field, text, "JSON");
       }
+    case undefined:
+      return jsonOrText(text);
     default:
       return text;
+  }
+}
+
+/** What a field of any type is given on the command line: JSON where it is that, else a text. */
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
   }
 }
 

@@ -110,6 +110,8 @@ export interface ErrorData {
   readonly limit?: number;
   readonly candidates?: readonly string[];
   readonly field?: string;
+  /** Of a compare-and-set: the revision that the value has. */
+  readonly revision?: number;
   readonly reference?: string;
 }
 

@@ -34,6 +34,8 @@ export const status = z.enum(["idle", "working", "dnd"]);
 export const role = z.enum(["owner", "admin", "member"]);
 export const custody = z.enum(["members", "broker"]);
 export const messageMode = z.enum(["push", "inbox", "off"]);
+/** Any JSON value; frames are parsed JSON, so nothing else can come. */
+export const anyJson = z.unknown().refine((value) => value !== undefined, "must be given");
 export const milliseconds = z.int().nonnegative();
 export const isoTime = z.string().max(40);
 export const slug = z.string().regex(
@@ -61,6 +63,7 @@ export const DEFAULT_CAPABILITIES: readonly Capability[] = [
   "dm",
   "broadcast",
   "state-read",
+  "state-write",
 ];
 
 export type Priority = z.infer<typeof priority>;

@@ -1,6 +1,7 @@
 /**
- * System events: the `push` frames with `subtype: "system"` that tell connections what changed around them. They are
- * news, not messages: they are not stored and not acknowledged. Format: reference protocol 3.2.
+ * System events: the `push` frames with `subtype: "system"`, and a few frames of their own, that tell connections what
+ * changed around them. They are news, not messages: they are not stored and not acknowledged. Formats: reference
+ * protocol 3.2 and 3.4.
  */
 import type * as z from "zod";
 import type { EventSpec } from "../api/event.ts";
@@ -43,6 +44,26 @@ export class SystemEvents {
     data: z.input<Data>,
   ): number {
     return this.toMesh(mesh, spec, data, (connection) => connection.member.role !== "member");
+  }
+
+  /**
+   * Sends an event that is a frame of its own to the other connections of the sender's mesh that `wanted` lets through.
+   * Returns how many got it.
+   */
+  toOthers<Data extends z.ZodObject>(
+    sender: Connection,
+    spec: EventSpec<Data>,
+    data: z.input<Data>,
+    wanted: (connection: Connection) => boolean = everyone,
+  ): number {
+    const frame = JSON.stringify({ type: spec.wire, ...data });
+    let count = 0;
+    for (const connection of sender.mesh.connections) {
+      if (connection === sender || !connection.open || !wanted(connection)) continue;
+      connection.send(frame);
+      count += 1;
+    }
+    return count;
   }
 
   #send<Data extends z.ZodObject>(

@@ -5,7 +5,6 @@
 
 /** Family -> names of tools that are not served yet. */
 export const PENDING: Readonly<Record<string, readonly string[]>> = {
-  "state": ["set_state", "get_state", "list_state"],
   "memory": ["remember", "recall", "forget"],
   "files": [
     "share_file",
@@ -21,7 +20,6 @@ export const PENDING: Readonly<Record<string, readonly string[]>> = {
   "graph": ["graph_query", "graph_execute"],
   "sql": ["mesh_query", "mesh_execute", "mesh_schema"],
   "streams": ["create_stream", "publish", "subscribe", "list_streams"],
-  "contexts": ["share_context", "get_context", "list_contexts"],
   "tasks": ["create_task", "claim_task", "complete_task", "list_tasks"],
   "scheduling": ["schedule_reminder", "list_scheduled", "cancel_scheduled"],
   "mesh-meta": ["mesh_stats", "mesh_clock"],
