@@ -91,6 +91,18 @@ export const ERRORS = {
     retry: true,
     summary: "The mesh key has been rotated; seal with the current epoch",
   },
+  invalid_cron: {
+    http: 400,
+    exit: 3,
+    retry: false,
+    summary: "The cron expression is wrong or never comes due",
+  },
+  no_clock: {
+    http: 409,
+    exit: 5,
+    retry: false,
+    summary: "The mesh has no simulation clock yet; an owner or admin sets its speed first",
+  },
   unavailable: {
     http: 503,
     exit: 4,
