@@ -103,6 +103,12 @@ export const ERRORS = {
     retry: false,
     summary: "The mesh has no simulation clock yet; an owner or admin sets its speed first",
   },
+  bad_digest: {
+    http: 422,
+    exit: 8,
+    retry: false,
+    summary: "The bytes that arrived are not those that were announced",
+  },
   unavailable: {
     http: 503,
     exit: 4,
