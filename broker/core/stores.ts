@@ -5,6 +5,6 @@
 import type { MeshDatabases } from "../../storage/mesh_database/port.ts";
 
 export interface Stores {
-  /** A database of each mesh's own; null until a driver is wired. */
-  readonly meshDatabases: MeshDatabases | null;
+  /** A database of each mesh's own. */
+  readonly meshDatabases: MeshDatabases;
 }

@@ -8,6 +8,7 @@ const PARSE = 0x50;
 const BIND = 0x42;
 const DESCRIBE = 0x44;
 const EXECUTE = 0x45;
+const COPY_FAIL = 0x66;
 const SYNC = 0x53;
 const QUERY = 0x51;
 const PORTAL = 0x50;
@@ -32,8 +33,11 @@ export class WireWriter {
     this.#end(start);
   }
 
-  /** Binds parameters to a prepared statement, and runs it; rows come back as text. */
-  execute(name: string, params: readonly EncodedParam[]): void {
+  /**
+   * Binds parameters to a prepared statement, and runs it; rows come back as text.
+   * @param maxRows after so many rows it is suspended; 0 for all rows.
+   */
+  execute(name: string, params: readonly EncodedParam[], maxRows = 0): void {
     const bind = this.#begin(BIND);
     this.#terminated("");
     this.#terminated(name);
@@ -51,8 +55,15 @@ export class WireWriter {
     this.#end(describe);
     const execute = this.#begin(EXECUTE);
     this.#terminated("");
-    this.#int32(0);
+    this.#int32(maxRows);
     this.#end(execute);
+  }
+
+  /** Ends a COPY from the client, should the statement before have begun one; else it is ignored. */
+  copyFail(): void {
+    const start = this.#begin(COPY_FAIL);
+    this.#terminated("no rows can be copied in");
+    this.#end(start);
   }
 
   /** Ends an implicit transaction: commits it, or ends the skipping after an error. */

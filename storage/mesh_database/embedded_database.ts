@@ -1,0 +1,178 @@
+/**
+ * One mesh's embedded database: opened when there is something to do, one statement at a time in the order they came,
+ * ended when one takes too long (the next finds it opened again), closed when it is idle.
+ */
+import { dirname } from "node:path";
+import { flush } from "../sql/flush.ts";
+import { SqlError } from "../sql/port.ts";
+import { copyTree } from "./copy_tree.ts";
+import { EmbeddedChannel } from "./embedded_channel.ts";
+import type { EmbeddedAnswers, EmbeddedCommand } from "./embedded_messages.ts";
+
+/** Statements that may wait for the one under way. */
+const MAX_WAITING = 64;
+/** Crash recovery included. */
+const OPEN_TIMEOUT_MS = 60_000;
+const CLOSE_TIMEOUT_MS = 10_000;
+const MAINTENANCE_TIMEOUT_MS = 60_000;
+
+export interface EmbeddedDatabaseParts {
+  readonly folder: string;
+  readonly schema: string;
+  readonly diskBytes: number;
+  readonly idleMs: number;
+  /** The folder to copy a new database from. */
+  template(): Promise<string>;
+  /** Resolves when this database may be opened. */
+  admit(): Promise<void>;
+  /** Called whenever there is nothing left to do. */
+  onQuiet(): void;
+}
+
+export class EmbeddedDatabase {
+  readonly #parts: EmbeddedDatabaseParts;
+  #channel: EmbeddedChannel | null = null;
+  #isOpening = false;
+  #turn: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  #idleTimer: ReturnType<typeof setTimeout> | null = null;
+  #closed = false;
+
+  constructor(parts: EmbeddedDatabaseParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether it takes up one of the places for open databases. */
+  get isOpen(): boolean {
+    return this.#channel !== null;
+  }
+
+  /** Whether there is nothing to do. */
+  get isQuiet(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /**
+   * Runs a command after those before it.
+   * @param timeoutMs for the command itself, without the wait.
+   * @throws {SqlError} as the command failed; `timeout`, `unavailable`.
+   */
+  async request<Kind extends "batch" | "run">(
+    command: EmbeddedCommand & { readonly kind: Kind },
+    timeoutMs: number,
+  ): Promise<EmbeddedAnswers[Kind]> {
+    if (this.#waiting > MAX_WAITING) {
+      throw new SqlError("unavailable", `${MAX_WAITING} statements wait for this mesh's database`);
+    }
+    return await this.#inTurn(async () => {
+      const channel = await this.#opened();
+      try {
+        return await channel.request<Kind>(command, timeoutMs);
+      } finally {
+        this.#dropIfDead();
+        await this.#maintain();
+      }
+    });
+  }
+
+  /** Closes the worker when it has nothing to do; the next command opens it again. */
+  async shut(): Promise<void> {
+    if (this.isQuiet) await this.#inTurn(() => this.#shutDown());
+  }
+
+  /** Ends whatever runs and closes for good. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (!this.isQuiet) this.#channel?.terminate();
+    await this.#inTurn(() => this.#shutDown());
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting++;
+    this.#stopIdleTimer();
+    const result = this.#turn.then(work);
+    this.#turn = result.then(() => {}, () => {});
+    try {
+      return await result;
+    } finally {
+      this.#waiting--;
+      if (this.isQuiet) this.#quiet();
+    }
+  }
+
+  #quiet(): void {
+    if (this.#channel !== null && !this.#closed) {
+      const timer = this.#idleTimer = setTimeout(() => void this.shut(), this.#parts.idleMs);
+      Deno.unrefTimer(timer);
+    }
+    this.#parts.onQuiet();
+  }
+
+  #stopIdleTimer(): void {
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = null;
+  }
+
+  async #opened(): Promise<EmbeddedChannel> {
+    if (this.#closed) throw new SqlError("unavailable", "the broker is stopping");
+    if (this.#channel !== null) return this.#channel;
+    await this.#parts.admit();
+    const { folder, schema, diskBytes } = this.#parts;
+    const channel = this.#channel = new EmbeddedChannel();
+    try {
+      await this.#makeFolder();
+      const options = { folder, schema, diskBytes };
+      await channel.request({ kind: "open", options }, OPEN_TIMEOUT_MS);
+      return channel;
+    } catch (error) {
+      channel.terminate();
+      this.#channel = null;
+      throw error;
+    }
+  }
+
+  /** A new database gets its name only when it is whole and on disk. */
+  async #makeFolder(): Promise<void> {
+    const { folder } = this.#parts;
+    if (await exists(folder)) return;
+    const template = await this.#parts.template();
+    const unfinished = `${folder}.new`;
+    if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
+    await copyTree(template, unfinished);
+    await Deno.rename(unfinished, folder);
+    if (Deno.build.os !== "windows") flush(dirname(folder));
+  }
+
+  #dropIfDead(): void {
+    if (this.#channel?.isAlive === false) this.#channel = null;
+  }
+
+  async #maintain(): Promise<void> {
+    await this.#channel?.request({ kind: "maintain" }, MAINTENANCE_TIMEOUT_MS).catch(() => {});
+    this.#dropIfDead();
+  }
+
+  async #shutDown(): Promise<void> {
+    const channel = this.#channel;
+    if (channel === null) return;
+    try {
+      await channel.request({ kind: "close" }, CLOSE_TIMEOUT_MS);
+    } catch (error) {
+      // What was acknowledged is on disk; a database that does not shut down recovers when it is opened.
+      if (!(error instanceof SqlError)) throw error;
+    } finally {
+      channel.terminate();
+      this.#channel = null;
+    }
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * PostgreSQL in WebAssembly for one mesh: opened on a folder with real durability and bounded memory, spoken to over its
+ * wire protocol, and able to take on another user's rights. Runs in the mesh's worker.
+ */
+import { PGlite } from "@electric-sql/pglite";
+import { age } from "@electric-sql/pglite-age";
+import { vector } from "@electric-sql/pglite-pgvector";
+import { EngineDiedError } from "../sql/pglite_engine.ts";
+import { SyncedNodeFs } from "../sql/synced_node_fs.ts";
+import { readReply, type WireReply } from "../sql/wire_reader.ts";
+import { WireWriter } from "../sql/wire_writer.ts";
+
+const MIB = 1_048_576;
+const WASM_PAGE_BYTES = 65_536;
+/** What PostgreSQL starts with, and what it may grow to: past it a statement fails with "out of memory". */
+const INITIAL_MEMORY_BYTES = 128 * MIB;
+const MAX_MEMORY_BYTES = 512 * MIB;
+
+/** PostgreSQL's superuser in every new cluster. */
+const SUPERUSER_OID = 10;
+/**
+ * SECURITY_LOCAL_USERID_CHANGE of PostgreSQL's miscadmin.h: inside it SET ROLE and SET SESSION AUTHORIZATION are refused
+ * however they are written, as in a SECURITY DEFINER function.
+ */
+const LOCAL_USERID_CHANGE = 1;
+
+const START_PARAMS = [
+  // -O would let a superuser change catalogs; -F would turn fsync off.
+  ...PGlite.defaultStartParams.filter((param) => param !== "-F" && param !== "-O"),
+  ...settings({
+    fsync: "on",
+    wal_sync_method: "fsync",
+    shared_buffers: "32MB",
+    min_wal_size: "32MB",
+    max_wal_size: "64MB",
+    temp_file_limit: "256MB",
+    search_path: "program, public, ag_catalog",
+  }),
+];
+
+/** Log files of 4 MiB instead of 16: a new one is zeroed in the middle of somebody's commit. */
+const INITDB_PARAMS = ["--wal-segsize=4"];
+
+interface SecurityModule {
+  _SetUserIdAndSecContext(userOid: number, context: number): void;
+}
+
+/** Opens PostgreSQL on `folder`, which is set up when it is empty. */
+export async function openEmbeddedPostgres(
+  folder: string,
+  onFatal: (message: string) => void,
+): Promise<EmbeddedPostgres> {
+  const fs = new BoundedNodeFs(
+    folder,
+    (reason) => onFatal(`the disk refused to flush: ${reason}`),
+  );
+  const pglite = await PGlite.create({
+    fs,
+    startParams: START_PARAMS,
+    initDbStartParams: INITDB_PARAMS,
+    extensions: { vector, age },
+  });
+  return new EmbeddedPostgres(pglite);
+}
+
+/** A folder whose PostgreSQL has bounded memory. */
+class BoundedNodeFs extends SyncedNodeFs {
+  override async init(
+    ...[pglite, options]: Parameters<SyncedNodeFs["init"]>
+  ): ReturnType<SyncedNodeFs["init"]> {
+    const wasmMemory = new WebAssembly.Memory({
+      initial: INITIAL_MEMORY_BYTES / WASM_PAGE_BYTES,
+      maximum: MAX_MEMORY_BYTES / WASM_PAGE_BYTES,
+    });
+    return await super.init(pglite, { ...options, wasmMemory });
+  }
+}
+
+/** One session of the embedded PostgreSQL, as its superuser until `become` says otherwise. */
+export class EmbeddedPostgres {
+  readonly #pglite: PGlite;
+  readonly writer = new WireWriter();
+
+  constructor(pglite: PGlite) {
+    this.#pglite = pglite;
+  }
+
+  /** Takes on the rights of a role, in a way that no statement can undo. */
+  become(roleOid: number): void {
+    this.#module._SetUserIdAndSecContext(roleOid, LOCAL_USERID_CHANGE);
+  }
+
+  /** Takes the superuser's rights again. */
+  becomeSuperuser(): void {
+    this.#module._SetUserIdAndSecContext(SUPERUSER_OID, 0);
+  }
+
+  /** Sends what `writer` holds, and hands what comes back to `onBytes`; the view is only valid during the call. */
+  async exchange(onBytes: (bytes: Uint8Array) => void): Promise<void> {
+    await this.#pglite.execProtocolRawStream(this.writer.take(), {
+      syncToFs: false,
+      onRawData: onBytes,
+    });
+  }
+
+  /** As `exchange`, for answers of the program's own statements. @throws {SqlError} of the first failure. */
+  async reply(): Promise<WireReply> {
+    const chunks: Uint8Array[] = [];
+    await this.exchange((bytes) => {
+      chunks.push(bytes.slice());
+    });
+    const reply = readReply(joined(chunks));
+    if (reply.status === null) throw new EngineDiedError("the mesh's PostgreSQL stopped");
+    if (reply.failure !== null) throw reply.failure;
+    if (reply.unreadable !== null) throw reply.unreadable;
+    return reply;
+  }
+
+  /** Runs a script of the program's own. @throws {SqlError} of the first failure. */
+  async script(text: string): Promise<void> {
+    this.writer.query(text);
+    await this.reply();
+  }
+
+  async close(): Promise<void> {
+    await this.#pglite.close();
+  }
+
+  get #module(): SecurityModule {
+    return this.#pglite.Module as unknown as SecurityModule;
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+function settings(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+}

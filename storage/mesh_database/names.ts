@@ -1,0 +1,11 @@
+/** How a mesh's own schema and role are called, on every driver alike. */
+
+/**
+ * The schema of the members' tables. Mesh ids differ by case too, so the name keeps it and must be quoted.
+ * @param meshId letters and digits, as ids are.
+ * @throws {TypeError} for anything else: the name goes into SQL text.
+ */
+export function meshSchema(meshId: string): string {
+  if (!/^[0-9A-Za-z]{1,48}$/.test(meshId)) throw new TypeError("a mesh id is letters and digits");
+  return `meshdb_${meshId}`;
+}
