@@ -3,8 +3,8 @@
  * signed by who shared it and sealed under the file key.
  *
  * Layout: "CMF", a version byte (1), the nonce prefix of the chunks (7 bytes), the length of the
- * sealed facts (2 bytes, big endian), the sealed facts (AES-256-GCM). The facts are canonical JSON
- * with an Ed25519 signature over mesh, file id, name, size and SHA-256 of the content: a broker can
+ * sealed facts (2 bytes, big endian), the sealed facts (AES-256-GCM). The facts are canonical JSON,
+ * padded with blanks, with an Ed25519 signature over mesh, file id, name, size and SHA-256 of the content: a broker can
  * neither put another file in its place nor make one up, and nor can another member.
  */
 import { concatBytes, toHex, utf8Decode, utf8Encode } from "./bytes.ts";
@@ -13,10 +13,13 @@ import { deriveFileKey, type FilePlace } from "./file_key.ts";
 import { NONCE_PREFIX_BYTES } from "./file_stream.ts";
 import { isPublicKey, isSignature, publicKeyOf, sign, verify } from "./sign.ts";
 
-/** Bytes that tell how long a header is. */
+/** Bytes of the public beginning, which tells how long a header is. */
 export const HEADER_START_BYTES = 13;
 
-/** Upper bound of a header. */
+/** Bytes of every header that is made here, whatever is in it: known before the file has an id. */
+export const FILE_HEADER_BYTES = 4_096;
+
+/** Upper bound of a header that is read. */
 export const MAX_HEADER_BYTES = 8_192;
 
 /** What who shared a file says of it. */
@@ -54,6 +57,7 @@ const PREFIX_AT = 4;
 const LENGTH_AT = PREFIX_AT + NONCE_PREFIX_BYTES;
 const TAG_BYTES = 16;
 const MAX_NAME_LENGTH = 255;
+const MAX_ID_LENGTH = 128;
 const SHA_256 = /^[0-9a-f]{64}$/;
 
 /**
@@ -75,7 +79,9 @@ export async function sealFileHeader(
     throw new TypeError(`a nonce prefix has ${NONCE_PREFIX_BYTES} bytes`);
   }
   const sig = sign(signedText(picked), secretKey);
-  const plain = utf8Encode(canonicalJson({ ...picked, sig }));
+  // JSON ends in any number of blanks, so that every header is as long as every other.
+  const plain = new Uint8Array(FILE_HEADER_BYTES - HEADER_START_BYTES - TAG_BYTES).fill(0x20);
+  plain.set(utf8Encode(canonicalJson({ ...picked, sig })));
   const start = new Uint8Array(HEADER_START_BYTES);
   start.set(MAGIC);
   start[MAGIC.length] = VERSION;
@@ -172,10 +178,14 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
 
 function areFacts(value: object): value is FileFacts {
   const { mesh, file, name, sizeBytes, sha256, by, sharedAt } = value as Record<string, unknown>;
-  return typeof mesh === "string" && typeof file === "string" &&
+  return isId(mesh) && isId(file) &&
     typeof name === "string" && name.length > 0 && name.length <= MAX_NAME_LENGTH &&
     isCount(sizeBytes) && isCount(sharedAt) && isPublicKey(by) &&
     typeof sha256 === "string" && SHA_256.test(sha256);
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === "string" && value.length > 0 && value.length <= MAX_ID_LENGTH;
 }
 
 function isCount(value: unknown): boolean {
