@@ -5,6 +5,7 @@ import { SqlMessageStore } from "../storage/sql/queries/messages.ts";
 import { openMigratedSql } from "../storage/sql/open.ts";
 import type { Sql } from "../storage/sql/port.ts";
 import { features } from "./api/catalog.ts";
+import { Activity } from "./core/activity.ts";
 import { atRest, loadAtRestKey } from "./core/at_rest.ts";
 import { type Clock, type Random, systemClock, systemRandom } from "./core/clock.ts";
 import { ConnectionTable } from "./core/connection_table.ts";
@@ -23,10 +24,14 @@ import { PresenceEvents } from "./core/presence_events.ts";
 import { RateLimits } from "./core/rate_limits.ts";
 import { SessionStore } from "./core/session_store.ts";
 import { Sessions } from "./core/sessions.ts";
+import { SimulationClocks } from "./core/simulation_clocks.ts";
 import type { Settings } from "./core/settings.ts";
 import { StatusEngine } from "./core/status_engine.ts";
 import { StoreClaim } from "./core/store_claim.ts";
+import { StreamHub } from "./core/streams/stream_hub.ts";
+import { StreamWriter } from "./core/streams/stream_writer.ts";
 import { SystemEvents } from "./core/system_events.ts";
+import { WakeSignal } from "./core/wake_signal.ts";
 import { handlers } from "./features/catalog.ts";
 import { createHttp } from "./http/app.ts";
 import { watchEventLoop } from "./jobs/event_loop_lag.ts";
@@ -150,8 +155,12 @@ async function assemble(settings: Settings, held: Held) {
   const delivery = new Delivery({ store, ledger, clock, random, limits, metrics, onError });
   const events = new SystemEvents(clock, random);
   const rates = new RateLimits(clock);
-  const present = presenceOf({ settings, clock, random, sql, ledger, delivery, events, metrics });
-  const { news, sessionStore, sessions, status, meshes } = present;
+  const streams = new StreamHub({ sql, clock, limits });
+  const streamWriter = new StreamWriter({ ledger, hub: streams, clock, random, limits });
+  const activity = new Activity({ sql, ledger, clock });
+  const base = { settings, clock, random, sql, ledger, delivery, activity, events, metrics };
+  const present = presenceOf(base);
+  const { news, sessionStore, sessions, status, meshes, simulationClocks, planChanged } = present;
   const state = { publicUrl: "", stopping: false };
   const broker: BrokerContext = {
     settings,
@@ -166,7 +175,12 @@ async function assemble(settings: Settings, held: Held) {
     meshes,
     sessions,
     status,
+    activity,
     events,
+    streams,
+    streamWriter,
+    simulationClocks,
+    planChanged,
     rates,
     atRest: atRest(key, random),
     operatorToken: operator.token,
@@ -182,6 +196,7 @@ async function assemble(settings: Settings, held: Held) {
     sessions.close();
     news.close();
     sessionStore.close();
+    streams.close();
     delivery.close();
   }
   return { broker, table, handshake, dispatch, state, sessionStore, close };
@@ -191,10 +206,11 @@ type Assembly = Awaited<ReturnType<typeof assemble>>;
 
 /** Who is where: sessions, their status, and the meshes they are in. */
 function presenceOf(
-  { settings, clock, random, sql, ledger, delivery, events, metrics }:
+  parts:
     & Pick<BrokerContext, "settings" | "clock" | "random" | "sql" | "ledger" | "delivery">
-    & Pick<BrokerContext, "events" | "metrics">,
+    & Pick<BrokerContext, "activity" | "events" | "metrics">,
 ) {
+  const { settings, clock, random, sql, ledger, delivery, activity, events, metrics } = parts;
   const news = new PresenceEvents(clock, events);
   const sessionStore = new SessionStore(ledger, clock, brokerLog());
   const drain = (member: Member) => delivery.drain(member);
@@ -208,16 +224,27 @@ function presenceOf(
     drain,
     onExpired: () => metrics.statusSweeps.inc(),
   });
+  const planChanged = new WakeSignal();
+  const simulationClocks = new SimulationClocks({
+    sql,
+    ledger,
+    clock,
+    changed: () => planChanged.wake(),
+    onError: (error) => brokerLog().warn("a clock was not stored", { error: textOf(error) }),
+  });
   const meshes = new Meshes(sql, async (mesh) => {
     await sessions.restore(mesh);
+    await activity.load(mesh);
     await delivery.load(mesh);
+    await simulationClocks.load(mesh);
   });
-  return { news, sessionStore, sessions, status, meshes };
+  return { news, sessionStore, sessions, status, meshes, simulationClocks, planChanged };
 }
 
 /** Finishes what was accepted, then lets the peers go: they come back to the next broker. */
 async function drain(assembly: Assembly, server: Deno.HttpServer): Promise<void> {
-  const { broker: { clock, delivery, sessions, log }, state, table, sessionStore } = assembly;
+  const { broker, state, table, sessionStore } = assembly;
+  const { clock, delivery, sessions, log } = broker;
   state.stopping = true;
   await within(
     clock,
@@ -225,11 +252,18 @@ async function drain(assembly: Assembly, server: Deno.HttpServer): Promise<void>
     delivery.flush(),
     (error) => log.error("not everything was stored at the end", { error: textOf(error) }),
   );
+  await within(
+    clock,
+    DRAIN_MS,
+    broker.activity.flush(broker.meshes.all()),
+    (error) => log.error("the members' counters were not stored", { error: textOf(error) }),
+  );
   sessions.close();
   table.closeAll(1001, "shutting down");
   await within(clock, CLOSE_MS, table.empty(), () => {});
   await within(clock, CLOSE_MS, server.shutdown(), () => {});
   await within(clock, DRAIN_MS, sessionStore.flush(), () => {});
+  await within(clock, DRAIN_MS, broker.simulationClocks.flush(), () => {});
 }
 
 /** @throws {Error} that says what to do when the folder cannot be made. */

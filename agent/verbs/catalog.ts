@@ -2,6 +2,7 @@
  * Every verb. Those of one operation are derived from it; the others have a file, whose imports are light: what they need
  * to work they load when they run.
  */
+import { auditVerify } from "./audit_verify.ts";
 import { demo } from "./demo/demo.ts";
 import { doctor } from "./doctor.ts";
 import { create, join } from "./enrol.ts";
@@ -31,6 +32,7 @@ export const writtenVerbs: readonly Verb[] = [
   info,
   ping,
   stateWatch,
+  auditVerify,
   verify,
   grant,
   revoke,

@@ -60,6 +60,55 @@ export const mesh = {
       },
     },
   }),
+  meshStats: op({
+    wire: "mesh_stats",
+    reply: "mesh_stats_result",
+    since: 3,
+    summary: "What each member has done since it joined, counted by the broker.",
+    grant: "member",
+    rate: "request",
+    audit: null,
+    fails: [],
+    verb: {
+      path: "stats",
+      positionals: [],
+      examples: ["claudemesh stats", "claudemesh stats --json"],
+    },
+    tool: {
+      name: "mesh_stats",
+      reach: "one",
+      readOnly: true,
+      description: "Who has been how active in the mesh: messages, tool calls, time, errors.",
+    },
+    input: z.object({}),
+    output: z.object({
+      peers: z.array(z.object({
+        name: z.string(),
+        memberId: z.string(),
+        online: z.boolean(),
+        messagesIn: z.int(),
+        messagesOut: z.int(),
+        toolCalls: z.int().describe("Requests other than messages."),
+        uptimeMinutes: z.int().describe("Time with a connection."),
+        errors: z.int().describe("Requests that were refused."),
+      })).describe("Connected members first."),
+    }),
+    example: {
+      input: {},
+      output: {
+        peers: [{
+          name: "Ada",
+          memberId: "member1",
+          online: true,
+          messagesIn: 3,
+          messagesOut: 12,
+          toolCalls: 40,
+          uptimeMinutes: 95,
+          errors: 0,
+        }],
+      },
+    },
+  }),
 };
 
 /** Text that the creator signs in `POST /meshes`. */

@@ -3,6 +3,7 @@
  */
 import type { Logger } from "@logtape/logtape";
 import type { Sql } from "../../storage/sql/port.ts";
+import type { Activity } from "./activity.ts";
 import type { AtRest } from "./at_rest.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Delivery } from "./delivery/delivery.ts";
@@ -13,9 +14,13 @@ import type { Connection } from "./model.ts";
 import type { RateLimits } from "./rate_limits.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
+import type { SimulationClocks } from "./simulation_clocks.ts";
 import type { StatusEngine } from "./status_engine.ts";
 import type { Stores } from "./stores.ts";
+import type { StreamHub } from "./streams/stream_hub.ts";
+import type { StreamWriter } from "./streams/stream_writer.ts";
 import type { SystemEvents } from "./system_events.ts";
+import type { WakeSignal } from "./wake_signal.ts";
 
 /** The parts of a running broker. */
 export interface BrokerContext {
@@ -34,8 +39,17 @@ export interface BrokerContext {
   readonly meshes: Meshes;
   readonly sessions: Sessions;
   readonly status: StatusEngine;
+  /** Counts what members do. */
+  readonly activity: Activity;
   /** Sends system events to connections. */
   readonly events: SystemEvents;
+  /** Who follows which stream. */
+  readonly streams: StreamHub;
+  readonly streamWriter: StreamWriter;
+  /** The meshes' simulated times. */
+  readonly simulationClocks: SimulationClocks;
+  /** Wakes what runs schedules and ticks: there is something new to wait for. */
+  readonly planChanged: WakeSignal;
   readonly rates: RateLimits;
   /** Seals the broker's own secrets. */
   readonly atRest: AtRest;

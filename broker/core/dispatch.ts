@@ -66,6 +66,7 @@ export class Dispatch {
     let running: Promise<object>;
     try {
       const input = this.#admitted(connection, frame, entry);
+      if (entry.op.rate === "request") this.#broker.activity.count(connection.member, "toolCalls");
       const requestId = typeof frame._reqId === "string" ? frame._reqId : null;
       running = entry.handler({ broker: this.#broker, connection, requestId }, input);
     } catch (error) {
@@ -122,6 +123,7 @@ export class Dispatch {
   #refuse(connection: Connection, frame: Frame, entry: Entry | null, cause: unknown): void {
     const error = this.#declared(storeError(cause), entry, cause);
     this.#broker.metrics.operationErrors.inc({ code: error.code });
+    this.#broker.activity.count(connection.member, "errors");
     if (entry?.op.rate === "send") {
       this.#broker.metrics.messagesRejected.inc({ reason: error.code });
     }

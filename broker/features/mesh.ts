@@ -39,4 +39,20 @@ export const mesh: Handlers<typeof contract, Call> = {
       queued: broker.delivery.openCount(member),
     });
   },
+
+  meshStats({ broker, connection: { mesh } }) {
+    const online = new Set([...mesh.connections].map(({ member }) => member));
+    const peers = [...mesh.membersById.values()].filter(isActive).map((member) => {
+      const { uptimeMs, ...counts } = broker.activity.of(member);
+      return {
+        name: member.displayName,
+        memberId: member.id,
+        online: online.has(member),
+        ...counts,
+        uptimeMinutes: Math.floor(uptimeMs / 60_000),
+      };
+    });
+    peers.sort((a, b) => Number(b.online) - Number(a.online) || (a.name < b.name ? -1 : 1));
+    return Promise.resolve({ peers });
+  },
 };

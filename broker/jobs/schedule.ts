@@ -30,6 +30,7 @@ export function startJobs(broker: BrokerContext, table: ConnectionTable): Cancel
     every(clock, QUARTER_MINUTE_MS, () => broker.status.sweep()),
     every(clock, QUARTER_MINUTE_MS, () => table.sweep()),
     regularly(MINUTE_MS, "delivery", () => broker.delivery.sweep()),
+    regularly(MINUTE_MS, "activity", () => broker.activity.flush(broker.meshes.all())),
     regularly(HOUR_MS, "retention", () => forgetOldSessions(broker)),
     regularly(HOUR_MS, "rotation", () => rotationDue(broker)),
     watchStore(broker),

@@ -47,34 +47,75 @@ export async function hasAudit(sql: SqlExecutor, meshId: string, hash: string): 
   return rows.length > 0;
 }
 
-interface StoredAudit {
-  event_type: string;
-  actor_member_id: string | null;
-  actor_display_name: string | null;
-  payload: object;
-  prev_hash: string;
-  hash: string;
-  created_at: Date;
-}
+/** Rows of one kind are looked for among the newest alone: there is no index that finds them. */
+const NEWEST = `select * from mesh.audit_log where mesh_id = $1 order by id desc limit 20000`;
+
+const COLUMNS = `id, event_type, actor_member_id, actor_display_name, payload, prev_hash, hash,
+  created_at`;
+
+/** A row as it is read, with its id. */
+export type AuditEntryRow = AuditRow & { readonly id: number };
 
 /**
  * Reads a mesh's chain in order.
  * @param afterId the row id to go on after, 0 at first.
- * @returns at most `limit` rows, each with its id.
+ * @returns at most `limit` rows.
  */
 export async function auditRows(
   sql: SqlExecutor,
   meshId: string,
   afterId: number,
   limit: number,
-): Promise<(AuditRow & { id: number })[]> {
-  const rows = await sql.query<StoredAudit & { id: number }>(
-    `select id, event_type, actor_member_id, actor_display_name, payload, prev_hash, hash,
-      created_at
-    from mesh.audit_log where mesh_id = $1 and id > $2 order by id limit $3`,
+): Promise<AuditEntryRow[]> {
+  const rows = await sql.query<StoredAudit>(
+    `select ${COLUMNS} from mesh.audit_log where mesh_id = $1 and id > $2 order by id limit $3`,
     [meshId, afterId, limit],
   );
-  return rows.map((row) => ({
+  return rows.map((row) => entryOf(meshId, row));
+}
+
+/** Reads a page of a mesh's log, newest first. */
+export async function auditPage(
+  sql: SqlExecutor,
+  meshId: string,
+  { eventType, limit, offset }: { eventType: string | null; limit: number; offset: number },
+): Promise<AuditEntryRow[]> {
+  const rows = await sql.query<StoredAudit>(
+    `select ${COLUMNS} from (${NEWEST}) as newest
+     where $2::text is null or event_type = $2 order by id desc limit $3 offset $4`,
+    [meshId, eventType, limit, offset],
+  );
+  return rows.map((row) => entryOf(meshId, row));
+}
+
+/** Counts the rows of a kind, or all, up to `most`. */
+export async function countAudits(
+  sql: SqlExecutor,
+  meshId: string,
+  eventType: string | null,
+  most: number,
+): Promise<number> {
+  const [row] = await sql.query<{ count: number }>(
+    `select count(*) as count from (select from (${NEWEST}) as newest
+       where $2::text is null or event_type = $2 limit $3) as found`,
+    [meshId, eventType, most],
+  );
+  return row?.count ?? 0;
+}
+
+interface StoredAudit {
+  readonly id: number;
+  readonly event_type: string;
+  readonly actor_member_id: string | null;
+  readonly actor_display_name: string | null;
+  readonly payload: object;
+  readonly prev_hash: string;
+  readonly hash: string;
+  readonly created_at: Date;
+}
+
+function entryOf(meshId: string, row: StoredAudit): AuditEntryRow {
+  return {
     id: row.id,
     meshId,
     eventType: row.event_type,
@@ -84,5 +125,5 @@ export async function auditRows(
     prevHash: row.prev_hash,
     hash: row.hash,
     createdAtMs: row.created_at.getTime(),
-  }));
+  };
 }
