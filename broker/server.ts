@@ -28,7 +28,7 @@ import { SimulationClocks } from "./core/simulation_clocks.ts";
 import type { Settings } from "./core/settings.ts";
 import { StatusEngine } from "./core/status_engine.ts";
 import { StoreClaim } from "./core/store_claim.ts";
-import { StreamHub } from "./core/streams/stream_hub.ts";
+import { sqlStreamStore, StreamHub } from "./core/streams/stream_hub.ts";
 import { StreamWriter } from "./core/streams/stream_writer.ts";
 import { SystemEvents } from "./core/system_events.ts";
 import { WakeSignal } from "./core/wake_signal.ts";
@@ -155,7 +155,7 @@ async function assemble(settings: Settings, held: Held) {
   const delivery = new Delivery({ store, ledger, clock, random, limits, metrics, onError });
   const events = new SystemEvents(clock, random);
   const rates = new RateLimits(clock);
-  const streams = new StreamHub({ sql, clock, limits });
+  const streams = new StreamHub({ store: sqlStreamStore(sql), clock, limits });
   const streamWriter = new StreamWriter({ ledger, hub: streams, clock, random, limits });
   const activity = new Activity({ sql, ledger, clock });
   const base = { settings, clock, random, sql, ledger, delivery, activity, events, metrics };

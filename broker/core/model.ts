@@ -98,6 +98,8 @@ export interface Connection {
   readonly batch: boolean;
   /** False once it is closing. */
   readonly open: boolean;
+  /** What has been sent and waits for the peer to take it. */
+  readonly unsentBytes: number;
   /** Sends one text frame; cuts a slow reader with 4008. */
   send(frame: string): void;
   close(code: number, reason: string): void;

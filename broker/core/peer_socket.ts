@@ -72,6 +72,11 @@ export class PeerSocket implements TrackedSocket {
     return !this.#closing;
   }
 
+  /** What waits for the peer to take it. */
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   progress(): { takenBytes: number; waitingBytes: number } {
     const waitingBytes = this.#socket.bufferedAmount;
     return { takenBytes: this.#sentBytes - waitingBytes, waitingBytes };
@@ -206,6 +211,7 @@ export class PeerSocket implements TrackedSocket {
     table.authenticated(this);
     this.send(helloAckFrame(broker, session, restored, frame));
     member.mesh.connections.add(connection);
+    broker.simulationClocks.peersChanged(member.mesh);
     if (!silent) broker.status.arrived(session);
     broker.delivery.drain(member);
   }
@@ -240,10 +246,12 @@ export class PeerSocket implements TrackedSocket {
     while (this.#waiting.shift() !== undefined);
     const connection = this.#connection;
     if (connection === null) return;
-    const { sessions, delivery } = this.#parts.broker;
+    const { sessions, delivery, streams } = this.#parts.broker;
     connection.mesh.connections.delete(connection);
+    this.#parts.broker.simulationClocks.peersChanged(connection.mesh);
     sessions.detach(connection);
     delivery.connectionClosed(connection);
+    streams.connectionClosed(connection);
   }
 
   #closed(): void {
@@ -278,6 +286,10 @@ class PeerConnection implements Connection {
 
   get open(): boolean {
     return this.#socket.open;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.unsentBytes;
   }
 
   send(frame: string): void {

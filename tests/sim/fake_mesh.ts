@@ -99,6 +99,8 @@ export class FakeConnection implements Connection {
   readonly acks: boolean;
   readonly batch: boolean;
   open = true;
+  /** What a test says that waits for the peer. */
+  unsentBytes = 0;
   readonly frames: string[] = [];
   onFrame: (frame: string) => void = () => {};
 

@@ -187,6 +187,7 @@ class SimConnection implements Connection {
   readonly member: Member;
   readonly session: Session;
   readonly acks = true;
+  readonly unsentBytes = 0;
   readonly batch: boolean;
   readonly link: SimLink;
   open = true;
