@@ -34,6 +34,8 @@ export interface SendJob {
   readonly sender: Member;
   /** Its `seq` is set by the ledger. */
   readonly row: MessageRow;
+  /** What is committed with it, or not at all; not written for a message that was sent before. */
+  readonly statements?: readonly SqlStatement[];
   /** It is on disk. May follow `failed` when the store's answer had been lost. */
   committed(): void;
   /** The sender had sent it before. */
@@ -136,6 +138,7 @@ export function mergeJobs(jobs: readonly MergedJob[], nowMs: number): MergedComm
   for (const job of jobs) {
     if (job.kind === "send") {
       messages.push(job.row);
+      if (job.statements !== undefined) statements.push(...job.statements);
       const { id, priority, targetSpec } = job.row;
       const key = `${job.sender.number} ${priority} ${targetSpec}`;
       const messageIds = sent.get(key);

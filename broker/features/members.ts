@@ -10,6 +10,7 @@ import {
   storeGrants,
 } from "../../storage/sql/queries/members.ts";
 import { requestForLeftOut } from "../../storage/sql/queries/mesh_keys.ts";
+import { endSchedulesOf } from "../../storage/sql/queries/schedules.ts";
 import { MeshError } from "../api/errors.ts";
 import type { Capability } from "../api/fields.ts";
 import type { Member as MemberShown, members as contract } from "../api/members.ts";
@@ -47,6 +48,7 @@ export const members: Handlers<typeof contract, Call> = {
       mesh,
       statements: [
         markRevoked(mesh.id, banned.id, atMs),
+        endSchedulesOf(mesh.id, banned.id, atMs),
         requireRekey(mesh.id, "member_banned"),
       ],
       audits: [{ event: "member_banned", actor, payload }],
@@ -92,7 +94,11 @@ export const members: Handlers<typeof contract, Call> = {
     const atMs = broker.clock.now();
     await broker.ledger.append({
       mesh,
-      statements: [markLeft(mesh.id, member.id, atMs), requireRekey(mesh.id, "member_left")],
+      statements: [
+        markLeft(mesh.id, member.id, atMs),
+        endSchedulesOf(mesh.id, member.id, atMs),
+        requireRekey(mesh.id, "member_left"),
+      ],
       audits: [{ event: "member_left", actor: member, payload: { memberId: member.id } }],
     });
     member.leftAtMs = atMs;

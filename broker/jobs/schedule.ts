@@ -6,6 +6,9 @@ import type { ConnectionTable } from "../core/connection_table.ts";
 import type { BrokerContext } from "../core/context.ts";
 import { forgetOldSessions } from "./retention.ts";
 import { rotationDue } from "./rotation_due.ts";
+import { forgetEndedSchedules } from "./schedule_runs.ts";
+import { startScheduler } from "./scheduler.ts";
+import { startSimulationTicks } from "./simulation_ticks.ts";
 import { watchStore } from "./store_health.ts";
 
 const QUARTER_MINUTE_MS = 15_000;
@@ -33,6 +36,9 @@ export function startJobs(broker: BrokerContext, table: ConnectionTable): Cancel
     regularly(MINUTE_MS, "activity", () => broker.activity.flush(broker.meshes.all())),
     regularly(HOUR_MS, "retention", () => forgetOldSessions(broker)),
     regularly(HOUR_MS, "rotation", () => rotationDue(broker)),
+    regularly(HOUR_MS, "schedules", () => forgetEndedSchedules(broker)),
+    startScheduler(broker),
+    startSimulationTicks(broker),
     watchStore(broker),
   ];
   return () => {

@@ -26,6 +26,7 @@ import { PushTurns } from "./push_turns.ts";
 import { Pusher } from "./pusher.ts";
 import { messageStatus, type StatusOutput } from "./receipts.ts";
 import type { SentAnswer } from "./sent_index.ts";
+import { type Reminder, reminderPost } from "./reminder.ts";
 import { Submitter } from "./submitter.ts";
 import { Sweeper } from "./sweeper.ts";
 
@@ -131,6 +132,20 @@ export class Delivery {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Takes a reminder: what the broker sends in a member's name, in plain text. The statements that come with it are
+   * committed together with the message, or neither is.
+   * @returns "repeated" when the message was sent before; the statements are not written then.
+   * @throws {MeshError} as `send`.
+   */
+  async remind(reminder: Reminder): Promise<"stored" | "repeated"> {
+    const mail = this.#mailroom.of(reminder.sender.mesh);
+    if (!mail.loaded) await this.load(mail.mesh);
+    const { origin, input, extra } = reminderPost(reminder);
+    const answer = await this.#submitter.post(mail, origin, input, extra);
+    return answer.repeated ? "repeated" : "stored";
   }
 
   /** Closes deliveries of the connection's member; returns how many were open. */

@@ -4,6 +4,7 @@
  * the order of the log.
  */
 import type { MessageRow } from "../../../storage/sql/queries/message_store.ts";
+import type { SqlStatement } from "../../../storage/sql/port.ts";
 import { MeshError } from "../../api/errors.ts";
 import type { Limits } from "../../api/limits.ts";
 import type { SendInput } from "../../api/messaging.ts";
@@ -12,7 +13,7 @@ import { isGranted, neededCapability } from "../grants.ts";
 import type { Ledger, SendJob } from "../ledger.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Connection, Member } from "../model.ts";
-import { resolveTarget } from "../targets.ts";
+import { type Resolution, resolveTarget } from "../targets.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { MeshMail } from "./mailroom.ts";
 import { messageId } from "./message_id.ts";
@@ -46,23 +47,38 @@ export class Submitter {
    * @throws {MeshError} at once when it is refused; nothing is stored then.
    */
   submit(mail: MeshMail, connection: Connection, input: SendInput): Promise<SentAnswer> {
-    const sender = connection.member;
+    return this.post(mail, originOf(connection), input);
+  }
+
+  /**
+   * Puts a message in line that need not come from a connection.
+   * @returns the answer, once it is on disk; `repeated` where it was sent before, and then nothing of `extra` is written.
+   * @throws {MeshError} as `submit`.
+   */
+  post(
+    mail: MeshMail,
+    origin: Origin,
+    input: SendInput,
+    extra: PostExtra = NOTHING_EXTRA,
+  ): Promise<SentAnswer & { repeated?: true }> {
+    const { sender } = origin;
     const key = input.client_message_id === undefined
       ? null
       : `${sender.number} ${input.client_message_id}`;
     const earlier = key === null ? undefined : this.#sent.find(key);
-    if (earlier !== undefined) return Promise.resolve(earlier);
+    if (earlier !== undefined) return repeated(earlier);
     this.#checkSize(input);
-    const { multicast, recipients } = resolveTarget(mail.mesh, sender, input.targetSpec);
+    const { multicast, recipients } = extra.resolution ??
+      resolveTarget(mail.mesh, sender, input.targetSpec);
     if (multicast) checkEpoch(input, mail.mesh.epoch);
     const { granting, refusing } = this.#split(sender, recipients, input.targetSpec);
-    const row = this.#row(connection, input, granting, refusing);
+    const row = this.#row(origin, input, granting, refusing, extra.subtype);
     const mailboxes = granting.map((member) => mail.mailbox(member));
     const size = sizeOf(row);
     this.#reserve(mailboxes, size);
-    const answer = new Promise<SentAnswer>((resolve, reject) => {
+    const answer = new Promise<SentAnswer & { repeated?: true }>((resolve, reject) => {
       this.#parts.ledger.enqueue(
-        this.#job({ mail, connection, row, granting, mailboxes, size, key, resolve, reject }),
+        this.#job({ mail, origin, extra, row, granting, mailboxes, size, key, resolve, reject }),
       );
     });
     if (key !== null) this.#sent.begin(key, answer);
@@ -70,9 +86,8 @@ export class Submitter {
   }
 
   #job(send: Send): SendJob {
-    const { mail, connection, row, granting, mailboxes, size, key, resolve, reject } = send;
-    const { member: sender } = connection;
-    const senderName = senderNameOf(connection);
+    const { mail, origin, extra, row, granting, mailboxes, size, key, resolve, reject } = send;
+    const { sender, senderName } = origin;
     const release = () => {
       for (const mailbox of mailboxes) mailbox.release(size);
     };
@@ -84,6 +99,7 @@ export class Submitter {
       mesh: mail.mesh,
       sender,
       row,
+      statements: extra.statements,
       committed: () => {
         const answer = { messageId: row.id, recipients: row.recipients.length };
         end(answer);
@@ -95,7 +111,7 @@ export class Submitter {
       duplicate: (first) => {
         const answer = { messageId: first.id, recipients: first.recipients };
         end(answer);
-        resolve(answer);
+        resolve({ ...answer, repeated: true });
       },
       failed: (error) => {
         end(null);
@@ -134,19 +150,20 @@ export class Submitter {
   }
 
   #row(
-    connection: Connection,
+    { sender, sessionPubkey }: Origin,
     input: SendInput,
     granting: readonly Member[],
     refusing: readonly Member[],
+    subtype: string | null,
   ): MessageRow {
     const { clock, random, limits } = this.#parts;
     const createdAtMs = clock.now();
     return {
       seq: 0,
       id: messageId(clock, random),
-      meshId: connection.mesh.id,
-      senderMemberId: connection.member.id,
-      senderSessionPubkey: connection.session.pubkey,
+      meshId: sender.mesh.id,
+      senderMemberId: sender.id,
+      senderSessionPubkey: sessionPubkey,
       clientMessageId: input.client_message_id ?? null,
       requestFingerprint: input.request_fingerprint ?? null,
       targetSpec: input.targetSpec,
@@ -156,7 +173,7 @@ export class Submitter {
       bodyVersion: input.bodyVersion,
       epoch: input.epoch ?? null,
       replyToId: input.replyToId ?? null,
-      subtype: null,
+      subtype,
       recipients: [
         ...granting.map((member) => member.number),
         ...refusing.map((member) => -member.number),
@@ -189,6 +206,24 @@ export class Submitter {
   }
 }
 
+/** Who sends, as recipients see it. */
+export interface Origin {
+  readonly sender: Member;
+  readonly sessionPubkey: string | null;
+  readonly senderName: string;
+}
+
+/** What only the broker's own messages have. */
+export interface PostExtra {
+  readonly subtype: string | null;
+  /** Whom it goes to; null: whom its target means. */
+  readonly resolution: Resolution | null;
+  /** Committed with the message. */
+  readonly statements: readonly SqlStatement[];
+}
+
+const NOTHING_EXTRA: PostExtra = { subtype: null, resolution: null, statements: [] };
+
 interface Split {
   readonly granting: readonly Member[];
   readonly refusing: readonly Member[];
@@ -197,14 +232,15 @@ interface Split {
 /** A message that was accepted and waits for its commit. */
 interface Send {
   readonly mail: MeshMail;
-  readonly connection: Connection;
+  readonly origin: Origin;
+  readonly extra: PostExtra;
   readonly row: MessageRow;
   readonly granting: readonly Member[];
   readonly mailboxes: readonly Mailbox[];
   readonly size: number;
   /** Under which a repeat finds it; null without a client message id. */
   readonly key: string | null;
-  readonly resolve: (answer: SentAnswer) => void;
+  readonly resolve: (answer: SentAnswer & { repeated?: true }) => void;
   readonly reject: (error: MeshError) => void;
 }
 
@@ -228,6 +264,14 @@ function checkEpoch({ bodyVersion, epoch }: SendInput, currentEpoch: number): vo
 }
 
 /** A session goes by its own name; the agent's connection by the member's. */
-function senderNameOf({ session, member }: Connection): string {
-  return session.pubkey === null ? member.displayName : session.displayName;
+function originOf({ session, member: sender }: Connection): Origin {
+  const { pubkey: sessionPubkey } = session;
+  const senderName = sessionPubkey === null ? sender.displayName : session.displayName;
+  return { sender, sessionPubkey, senderName };
+}
+
+async function repeated(
+  earlier: SentAnswer | Promise<SentAnswer>,
+): Promise<SentAnswer & { repeated: true }> {
+  return { ...await earlier, repeated: true };
 }

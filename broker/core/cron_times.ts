@@ -1,0 +1,103 @@
+/**
+ * When cron expressions come due: five fields in an IANA time zone, read by croner. A time that daylight saving leaves
+ * out comes right after the gap, a fixed time that comes twice runs the first time, and what has a wildcard in minute or
+ * hour follows real time through both.
+ */
+import { Cron } from "croner";
+import { MeshError } from "../api/errors.ts";
+
+interface Field {
+  readonly name: string;
+  readonly least: number;
+  readonly most: number;
+}
+
+const FIELDS: readonly Field[] = [
+  { name: "minute", least: 0, most: 59 },
+  { name: "hour", least: 0, most: 23 },
+  { name: "day of month", least: 1, most: 31 },
+  { name: "month", least: 1, most: 12 },
+  { name: "weekday", least: 0, most: 7 },
+];
+
+/** The runs of one expression. */
+export class CronTimes {
+  readonly #cron: Cron;
+
+  /**
+   * Reads an expression.
+   * @throws {MeshError} `invalid_cron` that names the field, `invalid_argument` for an unknown time zone.
+   */
+  constructor(expression: string, timeZone: string) {
+    requireTimeZone(timeZone);
+    const pattern = checked(expression);
+    try {
+      this.#cron = new Cron(pattern, { timezone: timeZone, mode: "5-part", paused: true });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message.replace(/^CronPattern: /, "") : "unknown";
+      throw wrong(expression, why);
+    }
+  }
+
+  /** The first run after `afterMs`; null when there is none. */
+  next(afterMs: number): number | null {
+    return this.#cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+  }
+
+  /** The last `count` runs before `beforeMs`, oldest first. */
+  before(beforeMs: number, count: number): number[] {
+    return this.#cron.previousRuns(count, new Date(beforeMs)).map((run) => run.getTime()).reverse();
+  }
+}
+
+/** @throws {MeshError} `invalid_argument` for a time zone that is not in the IANA database. */
+export function requireTimeZone(timeZone: string): void {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone });
+  } catch {
+    throw new MeshError(
+      "invalid_argument",
+      `"${timeZone}" is no time zone; name one like Europe/Berlin, America/New_York or UTC`,
+      { data: { field: "timeZone" } },
+    );
+  }
+}
+
+/** Returns the expression as croner reads it: `10/5` means `10-59/5`. */
+function checked(expression: string): string {
+  const fields = expression.trim().split(/\s+/);
+  if (fields.length !== FIELDS.length || expression.trim() === "") {
+    throw wrong(
+      expression,
+      "it has five fields: minute, hour, day of month, month, weekday; for example 0 9 * * 1-5",
+    );
+  }
+  return fields.map((text, index) => checkedField(expression, text, FIELDS[index]!)).join(" ");
+}
+
+function checkedField(expression: string, text: string, field: Field): string {
+  return text.split(",").map((part) => {
+    const [range = "", step, ...rest] = part.split("/");
+    if (range === "" || rest.length > 0) throw wrong(expression, `"${text}" is no ${field.name}`);
+    if (step !== undefined && !/^[1-9]\d*$/.test(step)) {
+      throw wrong(expression, `the step "${step}" of the ${field.name} is no number above 0`);
+    }
+    const [first = ""] = range.split("#");
+    for (const bound of first.split("-")) requireWithin(expression, bound, field);
+    if (step === undefined) return part;
+    return /^\d+$/.test(range) ? `${range}-${field.most}/${step}` : part;
+  }).join(",");
+}
+
+function requireWithin(expression: string, text: string, { name, least, most }: Field): void {
+  if (!/^\d+$/.test(text)) return;
+  const value = Number(text);
+  if (value >= least && value <= most) return;
+  throw wrong(expression, `the ${name} ${text} is not within ${least}-${most}`);
+}
+
+function wrong(expression: string, why: string): MeshError {
+  return new MeshError("invalid_cron", `the cron expression "${expression}" is wrong: ${why}`, {
+    data: { field: "cron" },
+  });
+}
