@@ -9,6 +9,8 @@ export const COMPOSED_TOOLS = [
   "list_peers",
   "check_messages",
   "ping_mesh",
+  "schedule_reminder",
+  "mesh_query",
 ] as const;
 
 /** Returns the names of all tools that are served. */

@@ -157,7 +157,7 @@ export const LIMITS = {
     summary: "uploads of one member that are not committed",
   },
   fileTransfers: {
-    value: 256,
+    value: 128,
     unit: "transfers",
     env: "MAX_FILE_TRANSFERS",
     summary: "uploads and downloads that run at once at one broker",
@@ -314,6 +314,29 @@ export const LIMITS = {
     summary: "missed runs that `run_all` makes up for",
   },
   scheduleKeptMs: { value: 2_592_000_000, unit: "ms", summary: "life of a schedule that is over" },
+  sqlChars: { value: 65_536, unit: "characters", summary: "one SQL statement" },
+  sqlStatementsPerMinute: {
+    value: 240,
+    unit: "statements/min",
+    env: "MAX_SQL_STATEMENTS_PER_MINUTE",
+    summary: "SQL statements per member, half as many at once",
+  },
+  sqlTimeoutMs: {
+    value: 10_000,
+    unit: "ms",
+    env: "MAX_SQL_TIMEOUT_MS",
+    summary: "time of one SQL statement",
+  },
+  sqlRows: { value: 1_000, unit: "rows", summary: "rows of one SQL answer" },
+  sqlOffset: { value: 100_000, unit: "rows", summary: "rows that a SQL answer leaves out" },
+  sqlResultBytes: { value: 1_048_576, unit: "bytes", summary: "rows of one SQL answer as JSON" },
+  sqlDiskBytes: {
+    value: 268_435_456,
+    unit: "bytes",
+    env: "MAX_SQL_DISK_BYTES",
+    summary: "tables and indexes of a mesh's own database",
+  },
+  sqlTables: { value: 200, unit: "tables", summary: "tables of one schema answer" },
   clockSpeed: { value: 100, unit: "times", summary: "speed of a mesh's simulated time" },
   memoryBytes: { value: 16_384, unit: "bytes", summary: "the text of one memory" },
   memoriesPerMesh: {

@@ -5,13 +5,21 @@ import * as z from "zod";
 import { checkMessages } from "./check_messages.ts";
 import { derivedTools } from "./derived_tools.ts";
 import { listPeers } from "./list_peers.ts";
+import { meshQuery } from "./mesh_query.ts";
 import { type ChannelState, pingMesh } from "./ping_mesh.ts";
 import { sendMessage } from "./send_message.ts";
 import type { Tool } from "./tool.ts";
 
 /** Returns the tools; `channelState` is asked by `ping_mesh`. */
 export function allTools(channelState: () => ChannelState): Tool[] {
-  return [sendMessage, listPeers, checkMessages, pingMesh(channelState), ...derivedTools()];
+  return [
+    sendMessage,
+    listPeers,
+    checkMessages,
+    pingMesh(channelState),
+    meshQuery,
+    ...derivedTools(),
+  ];
 }
 
 /** A tool as `tools/list` shows it. */

@@ -115,13 +115,14 @@ export class EmbeddedEngine {
     await this.#postgres.close();
   }
 
-  async #exchange({ text, maxRows, maxBytes }: EmbeddedMemberSql): Promise<MemberReply> {
+  async #exchange({ text, readOnly, bounds }: EmbeddedMemberSql): Promise<MemberReply> {
     const { writer } = this.#postgres;
     writer.parse("", text);
-    writer.execute("", [], maxRows + 1);
+    // What changes rows runs to its end, so that it can tell how many.
+    writer.execute("", [], readOnly ? bounds.skipRows + bounds.maxRows + 1 : 0);
     writer.copyFail();
     writer.sync();
-    const reply = new MemberReply(maxRows, maxBytes, 0);
+    const reply = new MemberReply(bounds);
     await this.#postgres.exchange((bytes) => reply.push(bytes));
     if (reply.status === null) throw new EngineDiedError("the mesh's PostgreSQL stopped");
     return reply;
@@ -131,7 +132,7 @@ export class EmbeddedEngine {
     return {
       columns: await this.#columns(reply),
       rows: reply.rows,
-      rowCount: rowCountOf(reply),
+      rowCount: reply.rowCount,
       isCut: reply.isCut,
     };
   }
@@ -158,11 +159,4 @@ export class EmbeddedEngine {
       type: builtInTypeName(typeOid) ?? names.get(typeOid) ?? "unknown",
     }));
   }
-}
-
-/** From the command tag: `SELECT 3`, `INSERT 0 3`, `CREATE TABLE`. */
-export function rowCountOf({ tag, isCut }: MemberReply): number | null {
-  if (tag === null || isCut && tag === "") return null;
-  const match = /(\d+)$/.exec(tag);
-  return match === null ? null : Number(match[1]);
 }

@@ -1,14 +1,13 @@
 /** What the main thread and the worker of a mesh's embedded database say to each other. Types only. */
 import type { EngineFailure, ResultSet } from "../sql/pglite_messages.ts";
 import type { EncodedStatement } from "../sql/values.ts";
-import type { MemberSqlResult } from "./port.ts";
+import type { MemberSqlBounds, MemberSqlResult } from "./port.ts";
 
 /** A member's statement on its way to the worker. */
 export interface EmbeddedMemberSql {
   readonly text: string;
   readonly readOnly: boolean;
-  readonly maxRows: number;
-  readonly maxBytes: number;
+  readonly bounds: Required<MemberSqlBounds>;
 }
 
 /** How the worker is to open a mesh's database. */

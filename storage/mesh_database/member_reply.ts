@@ -2,9 +2,11 @@
  * Reads what PostgreSQL answers to a member's statement (backend protocol, version 3; PostgreSQL manual, 54.7) as it
  * comes, and keeps no more of it than the bounds allow, whatever the size of a row.
  */
-import { type FailureFields, sqlFailure } from "../sql/sql_failure.ts";
-import type { SqlError } from "../sql/port.ts";
+import { Buffer } from "node:buffer";
+import { sqlFailure } from "../sql/sql_failure.ts";
+import { SqlError } from "../sql/port.ts";
 import { memberValue } from "./member_values.ts";
+import type { MemberSqlBounds } from "./port.ts";
 
 const HEADER_BYTES = 5;
 /** Messages that are no rows are small; one that claims more is not kept either. */
@@ -21,44 +23,45 @@ const decoder = new TextDecoder();
 export class MemberReply {
   columns: ReplyColumn[] = [];
   readonly rows: unknown[][] = [];
-  /** The command tag of the statement, such as `INSERT 0 3`; null when it did not complete. */
-  tag: string | null = null;
+  /** The statement's failure, in PostgreSQL's full words: they are for the member who wrote it, and for no log. */
   failure: SqlError | null = null;
-  /** Where the session stands (`I`, `T`, `E`); null: PostgreSQL did not come back. */
+  /** Where the session stands (`I`, `T`, `E`); null: PostgreSQL has not come back yet. */
   status: string | null = null;
   isCut = false;
-  readonly #maxRows: number;
-  readonly #maxBytes: number;
-  #bytes = 0;
-  #completed = 0;
-  readonly #statement: number;
+  /** Bytes that came, kept or not. */
+  receivedBytes = 0;
+  readonly #bounds: Required<MemberSqlBounds>;
+  /** The command tag, such as `INSERT 0 3`; null while the statement did not complete. */
+  #tag: string | null = null;
+  #keptBytes = 0;
+  #nameBytes = 0;
+  #skipped = 0;
   /** The start of a message whose rest is still to come. */
   #partial: Uint8Array = new Uint8Array();
   /** Bytes to pass over: the rest of a message that is not kept. */
-  #skip = 0;
+  #passOver = 0;
 
-  /**
-   * @param statement which of the statements of the exchange is the member's, from 0: rows and tags of others are passed
-   *   over.
-   */
-  constructor(maxRows: number, maxBytes: number, statement: number) {
-    this.#maxRows = maxRows;
-    this.#maxBytes = maxBytes;
-    this.#statement = statement;
+  constructor(bounds: Required<MemberSqlBounds>) {
+    this.#bounds = bounds;
   }
 
+  /** Rows returned or changed, from the command tag; null where PostgreSQL does not say. */
+  get rowCount(): number | null {
+    const match = /(\d+)$/.exec(this.#tag ?? "");
+    return match === null ? null : Number(match[1]);
+  }
+
+  /** Takes the next bytes of the answer; they are copied where they are kept. */
   push(chunk: Uint8Array): void {
-    let at = Math.min(this.#skip, chunk.length);
-    this.#skip -= at;
-    if (this.#partial.length > 0) {
-      const joined = new Uint8Array(this.#partial.length + chunk.length - at);
-      joined.set(this.#partial);
-      joined.set(chunk.subarray(at), this.#partial.length);
-      this.#partial = new Uint8Array();
-      return this.#read(joined, 0);
-    }
-    this.#read(chunk, at);
-    at = chunk.length;
+    this.receivedBytes += chunk.length;
+    const start = Math.min(this.#passOver, chunk.length);
+    this.#passOver -= start;
+    if (this.#partial.length === 0) return this.#read(chunk, start);
+    const joined = new Uint8Array(this.#partial.length + chunk.length);
+    joined.set(this.#partial);
+    joined.set(chunk, this.#partial.length);
+    this.#partial = new Uint8Array();
+    this.#read(joined, 0);
   }
 
   #read(bytes: Uint8Array, start: number): void {
@@ -68,7 +71,7 @@ export class MemberReply {
       const type = String.fromCharCode(view.getUint8(at));
       const end = at + 1 + view.getInt32(at + 1);
       if (!this.#isKept(type, end - at)) {
-        this.#skip = Math.max(0, end - bytes.length);
+        this.#passOver = Math.max(0, end - bytes.length);
       } else if (end > bytes.length) {
         break;
       } else {
@@ -82,8 +85,10 @@ export class MemberReply {
   /** Whether a message is of any use: what would pass the bounds is not even assembled. */
   #isKept(type: string, length: number): boolean {
     if (type !== "D") return length <= MAX_OTHER_BYTES;
-    if (this.#completed !== this.#statement || this.isCut) return false;
-    if (this.rows.length < this.#maxRows && length <= this.#maxBytes) return true;
+    const { skipRows, maxRows, maxBytes } = this.#bounds;
+    if (this.isCut) return false;
+    if (this.#skipped < skipRows) return this.#skipped++ < 0;
+    if (this.rows.length < maxRows && length <= maxBytes) return true;
     this.isCut = true;
     return false;
   }
@@ -92,23 +97,20 @@ export class MemberReply {
     const reader = new BodyReader(body);
     switch (type) {
       case "T":
-        if (this.#completed === this.#statement) this.columns = readColumns(reader);
+        this.columns = readColumns(reader);
+        this.#nameBytes = this.columns.reduce((sum, { name }) => sum + name.length + 4, 0);
         break;
       case "D":
         this.#row(reader);
         break;
       case "C":
-        if (this.#completed++ === this.#statement) this.tag = reader.terminated();
-        break;
-      case "I":
-        if (this.#completed++ === this.#statement) this.tag = "";
+        this.#tag = reader.terminated();
         break;
       case "s":
-        this.#completed++;
         this.isCut = true;
         break;
       case "E":
-        this.failure ??= sqlFailure(readFailure(reader));
+        this.failure ??= readFailure(reader);
         break;
       case "Z":
         this.status = reader.character();
@@ -122,8 +124,8 @@ export class MemberReply {
       const text = reader.counted();
       row[index] = text === null ? null : memberValue(this.columns[index]?.typeOid ?? 0, text);
     }
-    this.#bytes += JSON.stringify(row).length;
-    if (this.#bytes > this.#maxBytes) this.isCut = true;
+    this.#keptBytes += Buffer.byteLength(JSON.stringify(row)) + this.#nameBytes;
+    if (this.#keptBytes > this.#bounds.maxBytes) this.isCut = true;
     else this.rows.push(row);
   }
 }
@@ -139,16 +141,24 @@ function readColumns(reader: BodyReader): ReplyColumn[] {
   return columns;
 }
 
-function readFailure(reader: BodyReader): FailureFields {
+function readFailure(reader: BodyReader): SqlError {
   const fields = new Map<string, string>();
   for (let name = reader.character(); name !== "\0"; name = reader.character()) {
     fields.set(name, reader.terminated());
   }
-  return {
+  const message = fields.get("M") ?? "PostgreSQL reported an error";
+  const { kind, sqlState, constraint } = sqlFailure({
     code: fields.get("C"),
-    message: fields.get("M") ?? "PostgreSQL reported an error",
+    message,
     constraint: fields.get("n"),
-  };
+  });
+  const [detail, hint, position] = [fields.get("D"), fields.get("H"), fields.get("P")];
+  const words = [
+    position === undefined ? message : `${message} at character ${position}`,
+    ...(detail === undefined ? [] : [detail]),
+    ...(hint === undefined ? [] : [hint]),
+  ];
+  return new SqlError(kind, words.join("; ").slice(0, 2_000), sqlState, constraint);
 }
 
 /** The fields of one message, in order. */

@@ -58,11 +58,12 @@ export class PgliteMeshDatabases implements MeshDatabases {
   }
 
   async run(meshId: string, sql: MemberSql): Promise<MemberSqlResult> {
-    const { text, readOnly, bounds: { timeoutMs, maxRows, maxBytes } } = sql;
+    const { text, readOnly } = sql;
+    const bounds = { skipRows: 0, ...sql.bounds };
     encodeStatement({ text });
     return await this.#database(meshId).request(
-      { kind: "run", sql: { text, readOnly, maxRows, maxBytes } },
-      timeoutMs,
+      { kind: "run", sql: { text, readOnly, bounds } },
+      bounds.timeoutMs,
     );
   }
 

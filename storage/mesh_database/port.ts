@@ -13,8 +13,10 @@ export interface WorkBounds {
 /** Bounds of a member's own statement. */
 export interface MemberSqlBounds extends WorkBounds {
   readonly maxRows: number;
-  /** Of the rows as JSON. */
+  /** Of the rows as JSON objects, column names included. */
   readonly maxBytes: number;
+  /** Rows to leave out before the first of the answer; default 0. */
+  readonly skipRows?: number;
 }
 
 /** A member's own statement and what it may do. */
@@ -49,7 +51,8 @@ export interface MeshDatabases {
   readonly extensions: ReadonlySet<"vector" | "age">;
   /**
    * Runs the program's own statements (never a member's text) in one transaction of the mesh's database, which comes
-   * into being with the first call.
+   * into being with the first call. Unqualified names are of a schema of the program's own, which no member's statement
+   * reaches; the extensions' types are in the search path, and AGE is loaded.
    * @returns the rows of each statement, in order.
    * @throws {SqlError} kind `timeout` when it was cut off, `unavailable` when the database cannot be opened.
    */

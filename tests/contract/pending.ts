@@ -5,7 +5,6 @@
 
 /** Family -> names of tools that are not served yet. */
 export const PENDING: Readonly<Record<string, readonly string[]>> = {
-  "memory": ["remember", "recall", "forget"],
   "files": [
     "share_file",
     "get_file",
@@ -18,7 +17,6 @@ export const PENDING: Readonly<Record<string, readonly string[]>> = {
   ],
   "vectors": ["vector_store", "vector_search", "vector_delete", "list_collections"],
   "graph": ["graph_query", "graph_execute"],
-  "sql": ["mesh_query", "mesh_execute", "mesh_schema"],
   "streams": ["create_stream", "publish", "subscribe", "list_streams"],
   "tasks": ["create_task", "claim_task", "complete_task", "list_tasks"],
   "scheduling": ["schedule_reminder", "list_scheduled", "cancel_scheduled"],
