@@ -3,6 +3,7 @@
  * Shapes: reference cli.md 14.3, 14.4. The host drops a whole event for one value that is no string, without a word.
  */
 import { bodyOf, printableText } from "../agent/core/peer_text.ts";
+import { isReminder, REMINDER_PROOF, senderOf } from "../agent/core/reminder_text.ts";
 import type { LocalEvent, LocalMessage, SessionState } from "../agent/core/local_types.ts";
 
 export const CHANNEL_METHOD = "notifications/claude/channel";
@@ -48,9 +49,12 @@ const URGENCY: Readonly<Record<LocalMessage["priority"], string>> = {
 export function messageEvent(message: LocalMessage, deliveredAt: string): ChannelEvent {
   const broadcast = message.kind === "broadcast" ? " (broadcast)" : "";
   const group = message.kind === "group" ? ` (to ${message.target})` : "";
-  const reminder = message.type === "reminder" ? { subtype: "reminder" } : {};
+  const reminder = isReminder(message) ? { subtype: "reminder" } : {};
+  const sender = isReminder(message)
+    ? `[${senderOf(message)}, ${REMINDER_PROOF}]`
+    : `${URGENCY[message.priority]}${message.fromName}`;
   return channelEvent(
-    `${URGENCY[message.priority]}${message.fromName}${broadcast}${group}: ${bodyOf(message)}`,
+    `${sender}${broadcast}${group}: ${bodyOf(message)}`,
     {
       from_id: message.fromSessionPubkey ?? message.fromPubkey,
       from_pubkey: message.fromPubkey,
@@ -71,8 +75,11 @@ export function messageEvent(message: LocalMessage, deliveredAt: string): Channe
 
 /** A notice that a message waits (mode `inbox`). */
 export function inboxEvent(message: LocalMessage): ChannelEvent {
+  const what = isReminder(message)
+    ? `A ${senderOf(message)} is due`
+    : `${message.fromName} sent a message`;
   return channelEvent(
-    `[inbox] ${message.fromName} sent a message in ${message.mesh}: call check_messages to read it.`,
+    `[inbox] ${what} in ${message.mesh}: call check_messages to read it.`,
     {
       kind: "inbox_notification",
       from_name: message.fromName,
@@ -108,6 +115,13 @@ function returned(data: Data): string {
   return `${text(data, "name")} is back.${since}${groupNames(data)}${summary}`;
 }
 
+function missedRuns(data: Data): string {
+  const { missed, ran } = data;
+  const made = ran === 0 ? "none was made up for" : `${ran} made up for`;
+  return `Your reminder "${text(data, "message")}" for ${text(data, "toName")} missed ` +
+    `${missed === 1 ? "a run" : `${missed} runs`} (${text(data, "reason")}), ${made}.`;
+}
+
 /** Event -> its line; null: nothing that a model needs to hear. Others are shown as they are. */
 const SYSTEM_LINES: Readonly<Record<string, ((data: Data) => string) | null>> = {
   peer_joined: (data) => `${text(data, "name")} joined the mesh.${groupNames(data)}`,
@@ -120,6 +134,8 @@ const SYSTEM_LINES: Readonly<Record<string, ((data: Data) => string) | null>> = 
   member_added: (data) => `${text(data, "name")} became a member of the mesh.`,
   member_removed: (data) => `${text(data, "name")} is no member of the mesh any more.`,
   member_renamed: (data) => `A member is now called ${text(data, "name")}.`,
+  reminder_missed: missedRuns,
+  tick: (data) => `tick ${data.tick}, simulated time ${text(data, "simTime")}, x${data.speed}`,
   mesh_key_changed: null,
   rekey_needed: null,
   key_requested: (data) =>
@@ -154,7 +170,8 @@ export function systemEvent(event: SystemEvent): ChannelEvent | null {
     ? `${event.event}: ${JSON.stringify(event.data)}`
     : line(event.data);
   if (said === "") return null;
-  return channelEvent(`[system] ${said}`, {
+  const label = event.event === "tick" ? "heartbeat" : "system";
+  return channelEvent(`[${label}] ${said}`, {
     kind: "system",
     event: event.event,
     mesh_slug: event.mesh,

@@ -1,13 +1,15 @@
 /**
  * Opens what a push carries and decides what is to be believed of it (CONTRACTS 4): signed by its sender for exactly this
- * frame, boxed by an older client, waiting for a key, or rejected.
+ * frame, boxed by an older client, waiting for a key, or rejected. A reminder is what the broker says it is, and shown
+ * as such (`reminder_text.ts`); nothing else may come unencrypted.
  */
 import { openDirect, openDirectV1 } from "../../crypto/direct_message.ts";
 import { openGroup } from "../../crypto/group_message.ts";
-import { toBase64Url } from "../../crypto/bytes.ts";
+import { fromBase64, toBase64Url } from "../../crypto/bytes.ts";
 import { sha256 } from "../../crypto/kdf.ts";
 import type { MessageFields } from "../../crypto/message_body.ts";
 import type { KeyPair } from "../../crypto/sign.ts";
+import { PLAIN_BODY_VERSION, REMINDER } from "../../broker/api/schedules.ts";
 import { type ArrivedMessage, kindOf } from "./inbox.ts";
 import type { PushFrame } from "./push_frame.ts";
 
@@ -33,6 +35,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Opens a push. Never throws on what a stranger sent. */
 export function openMessage(push: PushFrame, keys: OpenerKeys): ArrivedMessage {
+  if (push.bodyVersion === PLAIN_BODY_VERSION) return openReminder(push);
   if (push.bodyVersion === 2) {
     return kindOf(push.targetSpec) === "direct"
       ? openSignedDirect(push, keys)
@@ -83,6 +86,28 @@ function openSignedGroup(push: PushFrame, keys: OpenerKeys): ArrivedMessage {
     id: push.clientMessageId,
   });
   return result.ok ? signed(push, result.body) : rejected(push, REASONS[result.reason]!);
+}
+
+/** Plain text of the broker's own: taken as a reminder or not at all, and never as a peer's word. */
+function openReminder(push: PushFrame): ArrivedMessage {
+  if (push.subtype !== REMINDER || push.nonce !== "") {
+    return rejected(push, "it is not encrypted, and no reminder");
+  }
+  let body: string;
+  try {
+    body = new TextDecoder("utf-8", { fatal: true }).decode(fromBase64(push.ciphertext));
+  } catch {
+    return rejected(push, REASONS.malformed!);
+  }
+  return {
+    ...common(push),
+    type: REMINDER,
+    body,
+    verification: "none",
+    state: "ok",
+    reason: null,
+    frame: null,
+  };
 }
 
 /** Body version 1 is boxed to the member or to a session, from the sender's session or member key. */

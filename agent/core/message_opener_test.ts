@@ -52,6 +52,7 @@ function frame(
     createdAt: "2026-11-21T10:00:00.000Z",
     clientMessageId: "c1",
     replyToId: null,
+    subtype: null,
     nonce: sealed.nonce,
     ciphertext: sealed.ciphertext,
     ...change,

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { LocalMessage } from "./local_types.ts";
+import { isReminder, REMINDER_PROOF, senderOf } from "./reminder_text.ts";
 
 export interface PeerText {
   /** Empty when no message fits or there is none. */
@@ -47,14 +48,16 @@ export function bodyOf(message: LocalMessage): string {
 }
 
 function opening(message: LocalMessage, mark: string): string {
+  const reminder = isReminder(message);
   const attributes = [
     `id="${attribute(message.id)}"`,
-    `from="${attribute(message.fromName)}"`,
-    `from_key="${message.fromPubkey.slice(0, 12)}"`,
+    `from="${attribute(senderOf(message))}"`,
+    // A key would look like a proof, and there is none of a reminder.
+    ...(reminder ? [] : [`from_key="${message.fromPubkey.slice(0, 12)}"`]),
     `mesh="${attribute(message.mesh)}"`,
     ...(message.kind === "direct" ? [] : [`to="${attribute(message.target)}"`]),
     `priority="${message.priority}"`,
-    `verified="${VERIFICATION[message.verification]}"`,
+    `verified="${reminder ? REMINDER_PROOF : VERIFICATION[message.verification]}"`,
     `sent="${attribute(message.sentAt)}"`,
     ...(message.replyTo === null ? [] : [`reply_to="${attribute(message.replyTo)}"`]),
   ];

@@ -12,6 +12,7 @@ const OPTIONAL_TEXTS = [
   "toMember",
   "client_message_id",
   "replyToId",
+  "subtype",
 ];
 const PRIORITIES: ReadonlySet<unknown> = new Set(["now", "next", "low"]);
 const MAX_ID_CHARS = 128;
@@ -34,6 +35,8 @@ export interface PushFrame {
   readonly createdAt: string;
   readonly clientMessageId: string | null;
   readonly replyToId: string | null;
+  /** "reminder" for what the broker sends by itself; counts only with body version 0. */
+  readonly subtype: string | null;
 }
 
 /** Reads a delivery; null when a field is missing or of the wrong kind. Never throws. */
@@ -67,6 +70,7 @@ export function readPush(value: unknown): PushFrame | null {
     createdAt: fields.createdAt as string,
     clientMessageId: textOrNull(fields.client_message_id),
     replyToId: textOrNull(fields.replyToId),
+    subtype: textOrNull(fields.subtype),
   };
 }
 

@@ -38,6 +38,7 @@ function push(id: string, from = SENDER, type = "text", body = `body of ${id}`):
     createdAt: "2026-11-21T10:00:00.000Z",
     clientMessageId: id,
     replyToId: null,
+    subtype: null,
   };
 }
 

@@ -12,6 +12,7 @@ import { info, invite, leave, list, ping, status } from "./meshes.ts";
 import { inbox, outbox, send } from "./messages.ts";
 import { block, grant, grants, kick, peers, revoke, verify } from "./people.ts";
 import { profile } from "./profile.ts";
+import { remind, remindCancel, remindList } from "./remind.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
 import { stateWatch } from "./state_watch.ts";
 import type { Verb } from "./verb.ts";
@@ -27,6 +28,9 @@ export const writtenVerbs: readonly Verb[] = [
   send,
   inbox,
   outbox,
+  remind,
+  remindList,
+  remindCancel,
   status,
   profile,
   info,

@@ -4,6 +4,7 @@
 import type { LocalResult } from "../core/local_api.ts";
 import type { LocalMessage } from "../core/local_types.ts";
 import { LocalError } from "../core/local_error.ts";
+import { isReminder, REMINDER_PROOF, senderOf } from "../core/reminder_text.ts";
 import { marks, printable, printableText, style } from "../ui/style.ts";
 import { relativeTime, shortKey, table } from "../ui/text.ts";
 import { MESH_FLAG, meshOption, textArgument, textFlag, type Verb } from "./verb.ts";
@@ -114,10 +115,14 @@ function failureLine(result: Outcome & { ok: false }): string {
 
 /** Renders one message for a terminal: who, when, how far to be trusted, then the text. */
 export function renderMessage(message: LocalMessage, nowMs: number): string {
-  const trust = message.verification === "signed" ? "" : style.warn(" (not signed)");
+  const trust = isReminder(message)
+    ? style.warn(` (${REMINDER_PROOF})`)
+    : message.verification === "signed"
+    ? ""
+    : style.warn(" (not signed)");
   const to = message.kind === "direct" ? "" : ` to ${printable(message.target)}`;
   const urgent = message.priority === "next" ? "" : style.warn(` [${message.priority}]`);
-  const head = `${style.bold(printable(message.fromName))} ${
+  const head = `${style.bold(printable(senderOf(message)))} ${
     style.dim(shortKey(message.fromPubkey))
   }${to} · ${printable(message.mesh)} · ${
     relativeTime(Date.parse(message.sentAt), nowMs)

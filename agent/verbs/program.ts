@@ -40,7 +40,7 @@ function addVerb(
   const existing = parent.commands.find((each) => each.name() === name);
   const command = existing ?? parent.command(name).exitOverride().helpCommand(false);
   const hasParts = verbs.some((each) => each.path.startsWith(`${verb.path} `));
-  if (hasParts) command.allowExcessArguments();
+  if (hasParts && verb.args.length === 0) command.allowExcessArguments();
   command.description(verb.summary).summary(verb.summary);
   for (const alias of verb.aliases ?? []) command.alias(alias);
   for (const argument of verb.args) {
@@ -56,7 +56,7 @@ function addVerb(
   const details = verb.details ? `\n${verb.details}\n` : "";
   command.addHelpText("after", `${details}\nExamples:\n${examples}`);
   command.action(async (...received: unknown[]) => {
-    if (hasParts && command.args.length > 0) refuseWord(command);
+    if (hasParts && verb.args.length === 0 && command.args.length > 0) refuseWord(command);
     const args = received.slice(0, verb.args.length) as VerbContext["args"];
     await onAction(verb, args, command.optsWithGlobals());
   });

@@ -7,6 +7,7 @@ import { derivedTools } from "./derived_tools.ts";
 import { listPeers } from "./list_peers.ts";
 import { meshQuery } from "./mesh_query.ts";
 import { type ChannelState, pingMesh } from "./ping_mesh.ts";
+import { scheduleReminder } from "./schedule_reminder.ts";
 import { sendMessage } from "./send_message.ts";
 import type { Tool } from "./tool.ts";
 
@@ -17,6 +18,7 @@ export function allTools(channelState: () => ChannelState): Tool[] {
     listPeers,
     checkMessages,
     pingMesh(channelState),
+    scheduleReminder,
     meshQuery,
     ...derivedTools(),
   ];

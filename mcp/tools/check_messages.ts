@@ -4,6 +4,7 @@
 import * as z from "zod";
 import { bodyOf, peerText } from "../../agent/core/peer_text.ts";
 import type { LocalMessage } from "../../agent/core/local_types.ts";
+import { isReminder, REMINDER_PROOF, senderOf } from "../../agent/core/reminder_text.ts";
 import { meshParameter } from "./mesh_parameter.ts";
 import { ANSWER_BYTES, byteLength } from "./page.ts";
 import { tool, type ToolAnswer } from "./tool.ts";
@@ -18,13 +19,14 @@ const NOTICE =
 function shownMessage(message: LocalMessage): Record<string, unknown> {
   return {
     id: message.id,
-    from: message.fromName,
+    from: senderOf(message),
     from_id: message.fromSessionPubkey ?? message.fromPubkey,
     mesh: message.mesh,
     to: message.kind === "direct" ? "you" : message.target,
     priority: message.priority,
     ...(message.type === "text" ? {} : { type: message.type }),
     verified: message.verification,
+    ...(isReminder(message) ? { note: REMINDER_PROOF } : {}),
     sent: message.sentAt,
     ...(message.replyTo === null ? {} : { reply_to: message.replyTo }),
     text: bodyOf(message),

@@ -19,9 +19,6 @@ export const PENDING: Readonly<Record<string, readonly string[]>> = {
   "graph": ["graph_query", "graph_execute"],
   "streams": ["create_stream", "publish", "subscribe", "list_streams"],
   "tasks": ["create_task", "claim_task", "complete_task", "list_tasks"],
-  "scheduling": ["schedule_reminder", "list_scheduled", "cancel_scheduled"],
-  "mesh-meta": ["mesh_clock"],
-  "clock-write": ["mesh_set_clock", "mesh_pause_clock", "mesh_resume_clock"],
   "skills": ["share_skill", "get_skill", "list_skills", "remove_skill", "mesh_skill_deploy"],
   "mcp-registry-peer": ["mesh_mcp_register", "mesh_mcp_list", "mesh_tool_call", "mesh_mcp_remove"],
   "mcp-registry-broker": [
