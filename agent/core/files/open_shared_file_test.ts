@@ -191,8 +191,10 @@ Deno.test("a file as large as the limit is opened, one byte more is not", () =>
 Deno.test("the version tells a changed file from the one before", () =>
   withPlace(async ({ root, folders }) => {
     const versions = new Set<string>();
-    for (const text of ["one", "two", "three"]) {
-      await Deno.writeTextFile(join(root, "docs/readme.md"), text);
+    const path = join(root, "docs/readme.md");
+    for (const [text, seconds] of [["one", 1], ["two", 2], ["three", 2]] as const) {
+      await Deno.writeTextFile(path, text);
+      await Deno.utime(path, seconds, seconds);
       const file = await openShared(await findShared(folders, "docs/readme.md"));
       await file.handle.close();
       versions.add(file.version);
