@@ -1,0 +1,38 @@
+/**
+ * A stream of a server's answer as a reader of the port: nothing is read before it is asked for.
+ */
+import type { Readable } from "node:stream";
+import { type ObjectReader, ObjectsError } from "./port.ts";
+
+/** Makes the failures of a driver those of the port. */
+type Translate = <T>(run: () => Promise<T>) => Promise<T>;
+
+export class StreamReader implements ObjectReader {
+  readonly #stream: Readable;
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #translated: Translate;
+  readonly #onClose: () => void;
+  #closed = false;
+
+  constructor(stream: Readable, translated: Translate, onClose: () => void) {
+    this.#stream = stream;
+    this.#chunks = stream[Symbol.asyncIterator]();
+    this.#translated = translated;
+    this.#onClose = onClose;
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#closed) throw new ObjectsError("unavailable", "this reader is closed");
+    const next = await this.#translated(() => this.#chunks.next());
+    return next.done ? null : next.value;
+  }
+
+  close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#stream.destroy();
+      this.#onClose();
+    }
+    return Promise.resolve();
+  }
+}
