@@ -126,8 +126,6 @@ async function acquire(settings: Settings, options: BrokerOptions, undo: Undo[])
     (() => brokerLog().error("another broker took the database"));
   const claim = await StoreClaim.take(sql, { clock, onLost });
   undo.push(() => claim.release());
-  const open = await openStores(settings, sql);
-  undo.push(() => open.close());
   const { dataDir, container } = settings;
   const { key, ...encryptionKey } = await loadAtRestKey({
     configured: settings.encryptionKey,
@@ -135,6 +133,8 @@ async function acquire(settings: Settings, options: BrokerOptions, undo: Undo[])
     container,
     random,
   });
+  const open = await openStores(settings, sql, key);
+  undo.push(() => open.close());
   const operator = await loadOperatorToken({ configured: settings.operatorToken, dataDir, random });
   const { stores } = open;
   return { clock, random, sql, stores, key, encryptionKey, operator, undo };

@@ -9,6 +9,7 @@ import {
   flag,
   hostName,
   key,
+  languages,
   networks,
   oneOf,
   operatorToken,
@@ -17,6 +18,7 @@ import {
   webAddress,
   wholeNumber,
 } from "./config_values.ts";
+import { OBJECT_SERVER_NAMES, objectServerOf } from "./object_server_config.ts";
 import type { Settings } from "./settings.ts";
 
 const CONFIG_FILE = "claudemesh.json";
@@ -26,6 +28,8 @@ const SECRETS: ReadonlySet<string> = new Set([
   "DATABASE_URL",
   "CLAUDEMESH_OPERATOR_TOKEN",
   "BROKER_ENCRYPTION_KEY",
+  "MINIO_ACCESS_KEY",
+  "MINIO_SECRET_KEY",
 ]);
 /** The image's program; a checkout or an installed program stands elsewhere. */
 const IMAGE_PROGRAM = "/claudemesh";
@@ -66,6 +70,8 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   "STATUS_TTL_SECONDS",
   "HOOK_FRESH_WINDOW_SECONDS",
   "LOG_LEVEL",
+  "MEMORY_LANGUAGES",
+  ...OBJECT_SERVER_NAMES,
 ]);
 
 /**
@@ -86,6 +92,7 @@ export async function loadSettings(sources: ConfigSources): Promise<Settings> {
     dataDir,
     publicUrl: await reader.value("BROKER_PUBLIC_URL", webAddress) ?? null,
     databaseUrl: await reader.value("DATABASE_URL", databaseUrl) ?? null,
+    objectServer: await objectServerOf(reader),
     operatorToken: await reader.value("CLAUDEMESH_OPERATOR_TOKEN", operatorToken) ?? null,
     encryptionKey: await reader.value("BROKER_ENCRYPTION_KEY", key) ?? null,
     container: await reader.value("CLAUDEMESH_CONTAINER", flag) ??
@@ -97,6 +104,7 @@ export async function loadSettings(sources: ConfigSources): Promise<Settings> {
     hookFreshMs: 1000 *
       (await reader.value("HOOK_FRESH_WINDOW_SECONDS", wholeNumber(1, 86_400)) ?? 60),
     logLevel: await reader.value("LOG_LEVEL", oneOf("debug", "info", "warning", "error")) ?? "info",
+    memoryLanguages: await reader.value("MEMORY_LANGUAGES", languages) ?? ["simple", "english"],
     limits: await limitsOf(reader),
   };
   reader.requireNoProblems();
@@ -159,6 +167,10 @@ class Reader {
         "Correct it or leave it out",
     );
     return undefined;
+  }
+
+  problem(text: string): void {
+    this.#problems.push(text);
   }
 
   requireNoProblems(): void {

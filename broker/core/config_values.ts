@@ -86,6 +86,41 @@ export const key: ValueKind<string> = {
   read: (text) => /^[0-9a-f]{64}$/i.test(text) ? text : undefined,
 };
 
+/** The address of a server, with or without its scheme and port; nothing more. */
+export const serverAddress: ValueKind<
+  { host: string; port: number | null; secure: boolean | null }
+> = {
+  shape: "a host with or without a port, such as minio:9000 or https://objects.example.org",
+  read(text) {
+    const scheme = /^(https?):\/\//.exec(text)?.[1] ?? null;
+    const address = scheme === null ? `http://${text}` : text;
+    if (!URL.canParse(address)) return undefined;
+    const url = new URL(address);
+    if (url.pathname !== "/" || url.search !== "" || url.hash !== "") return undefined;
+    if (url.username !== "" || url.password !== "" || url.hostname === "") return undefined;
+    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const port = url.port === "" ? null : Number(url.port);
+    return { host, port, secure: scheme === null ? null : scheme === "https" };
+  },
+};
+
+/** A key or password. */
+export const secretText: ValueKind<string> = {
+  shape: "1 to 512 characters without spaces",
+  read: (text) => /^[\x21-\x7e]{1,512}$/.test(text) ? text : undefined,
+};
+
+/** Names of text-search configurations with commas; whether the database has them is found out when it is open. */
+export const languages: ValueKind<readonly string[]> = {
+  shape: "one to eight names of text-search configurations with commas, such as simple,english",
+  read(text) {
+    const names = [...new Set(text.toLowerCase().split(",").map((name) => name.trim()))];
+    return names.length <= 8 && names.every((name) => /^[a-z_]{1,63}$/.test(name))
+      ? names
+      : undefined;
+  },
+};
+
 /** Addresses and networks with commas. */
 export const networks: ValueKind<readonly string[]> = {
   shape: "addresses or networks with commas, such as 10.0.0.1,192.168.0.0/16",

@@ -9,6 +9,21 @@ export type MeshCreation = "operator" | "open";
 
 export type LogLevel = "debug" | "info" | "warning" | "error";
 
+/** An address of an object server. */
+export interface ObjectServerPlace {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+}
+
+/** An S3 server that keeps the bytes of shared files. */
+export interface ObjectServer extends ObjectServerPlace {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** `MINIO_PUBLIC_URL`: as peers reach it, who then fetch from there; null: the broker hands the bytes on. */
+  readonly publicPlace: ObjectServerPlace | null;
+}
+
 export interface Settings {
   readonly host: string;
   /** 0 takes a free one. */
@@ -19,6 +34,8 @@ export interface Settings {
   readonly publicUrl: string | null;
   /** PostgreSQL's connection string; null: the embedded store in `dataDir`. */
   readonly databaseUrl: string | null;
+  /** Where the bytes of shared files are kept; null: the folder `objects` in `dataDir`. */
+  readonly objectServer: ObjectServer | null;
   /** The operator's token when it was configured; null: the file in `dataDir`. */
   readonly operatorToken: string | null;
   /** The key for secrets at rest when it was configured (64 hex characters); null: the file in `dataDir`. */
@@ -35,5 +52,7 @@ export interface Settings {
   /** For so long a status from a hook is fresh. */
   readonly hookFreshMs: number;
   readonly logLevel: LogLevel;
+  /** `MEMORY_LANGUAGES`: PostgreSQL's text-search configurations that memories are indexed with, at least one. */
+  readonly memoryLanguages: readonly string[];
   readonly limits: Limits;
 }

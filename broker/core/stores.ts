@@ -3,8 +3,14 @@
  * choice (`open_stores.ts`).
  */
 import type { MeshDatabases } from "../../storage/mesh_database/port.ts";
+import type { Objects } from "../../storage/objects/port.ts";
+import type { SignedUrls } from "../../storage/objects/signed_urls.ts";
 
 export interface Stores {
+  /** The bytes of shared files. */
+  readonly objects: Objects;
+  /** Signs and reads the URLs by which they come and go. */
+  readonly urls: SignedUrls;
   /** A database of each mesh's own. */
   readonly meshDatabases: MeshDatabases;
 }

@@ -168,6 +168,7 @@ export function testSettings(dataDir: string, options: TestBrokerOptions = {}): 
     dataDir,
     publicUrl: null,
     databaseUrl: null,
+    objectServer: null,
     operatorToken: null,
     encryptionKey: null,
     container: false,
@@ -177,6 +178,7 @@ export function testSettings(dataDir: string, options: TestBrokerOptions = {}): 
     statusTtlMs: 60_000,
     hookFreshMs: 60_000,
     logLevel: "error",
+    memoryLanguages: ["simple", "english"],
     ...options.settings,
     limits: { ...defaultLimits(), ...options.limits },
   };
