@@ -17,6 +17,7 @@ export interface ChannelEvent {
 const META_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_META_CHARS = 2_000;
 const MAX_CONTENT_CHARS = 40_000;
+const MAX_DATA_CHARS = 20_000;
 
 /**
  * Makes a channel event that the host accepts: values become strings (numbers in digits, everything else as JSON), null
@@ -177,6 +178,35 @@ export function systemEvent(event: SystemEvent): ChannelEvent | null {
     mesh_slug: event.mesh,
     mesh_id: event.meshId,
     eventData: event.data,
+  });
+}
+
+type StreamEvent = Extract<LocalEvent, { kind: "stream" }>;
+
+/** News of a stream that the session follows; the data is a peer's. */
+export function streamEvent({ news, mesh, meshId }: StreamEvent): ChannelEvent | null {
+  if (news.kind === "begun") return null;
+  const where = { stream: news.stream, mesh_slug: mesh, mesh_id: meshId };
+  const head = `[stream:${news.stream}]`;
+  if (news.kind === "gap") {
+    const missed = `${head} events ${news.from} to ${news.to} are not kept any more.`;
+    return channelEvent(missed, { kind: "stream_gap", ...where, from: news.from, to: news.to });
+  }
+  if (news.kind === "ended") {
+    return channelEvent(`${head} was deleted.`, { kind: "stream_ended", ...where });
+  }
+  const data = JSON.stringify(news.data);
+  const more = `claudemesh stream history ${news.stream} --from ${news.seq} --limit 1`;
+  const shown = data.length > MAX_DATA_CHARS
+    ? `${data.slice(0, MAX_DATA_CHARS)}\n[cut; \`${more}\` has all of it]`
+    : data;
+  return channelEvent(`${head} from ${news.publishedBy}: ${shown}`, {
+    kind: "stream_data",
+    ...where,
+    seq: news.seq,
+    published_by: news.publishedBy,
+    published_by_key: news.publishedByKey,
+    published_at: news.publishedAt,
   });
 }
 

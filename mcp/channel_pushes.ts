@@ -7,6 +7,7 @@ import {
   type ChannelEvent,
   inboxEvent,
   messageEvent,
+  streamEvent,
   systemEvent,
   welcomeEvent,
 } from "./channel.ts";
@@ -70,6 +71,7 @@ export class ChannelPushes {
   #eventFor(event: LocalEvent): ChannelEvent | null {
     if (this.#mode === "off" || event.kind === "state") return null;
     if (event.kind === "system") return systemEvent(event);
+    if (event.kind === "stream") return streamEvent(event);
     const { message } = event;
     if (message.priority === "low") return null;
     if (this.#mode === "inbox") return inboxEvent(message);

@@ -22,6 +22,7 @@ import { AgentLink } from "./agent_link.ts";
 import { AnswerTransport } from "./answer_transport.ts";
 import { CHANNEL_METHOD } from "./channel.ts";
 import { ChannelPushes } from "./channel_pushes.ts";
+import { FollowedStreams } from "./followed_streams.ts";
 import { instructions } from "./instructions.ts";
 import { getPrompt, listPrompts, type PromptSource } from "./prompts.ts";
 import { ProtocolServer } from "./protocol_server.ts";
@@ -64,9 +65,12 @@ export class ClaudemeshServer {
   readonly #link: AgentLink;
   readonly #pushes: ChannelPushes;
   readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #followed = new FollowedStreams();
   #transport: AnswerTransport | null = null;
   #attachTimer: ReturnType<typeof setTimeout> | undefined;
   #isInitialized = false;
+  #isFollowingAgain = false;
+  #followAgainWanted = false;
 
   constructor(options: McpServerOptions) {
     this.#options = options;
@@ -88,7 +92,10 @@ export class ClaudemeshServer {
     });
     this.#pushes.mode = messageMode;
     this.#link = new AgentLink({
-      connect: options.connect,
+      connect: () => {
+        this.#followed.lost();
+        return options.connect();
+      },
       attachment: () => this.#attachment(),
       onEvent: (event) => this.#onEvent(event),
       onAttached: (state) => this.#onAttached(state),
@@ -138,14 +145,52 @@ export class ClaudemeshServer {
   }
 
   #onEvent(event: LocalEvent): void {
-    this.#pushes.take(event);
+    if (event.kind !== "stream" || this.#followed.heard(event)) this.#pushes.take(event);
+    if (event.kind !== "state" || !event.state.connected) return;
     // A mesh that is reached for the first time, or was joined since the session began.
-    if (event.kind === "state" && event.state.connected) void this.#welcome([event.state]);
+    void this.#welcome([event.state]);
+    void this.#followAgain();
   }
 
   #onAttached(state: SessionState): void {
     this.#pushes.mode = state.messageMode;
     void this.#welcome(state.meshes.filter((mesh) => mesh.connected));
+    void this.#followAgain();
+  }
+
+  /** Subscribes again to what a lost agent, or a lost connection to it, has taken along. */
+  async #followAgain(): Promise<void> {
+    this.#followAgainWanted = true;
+    if (this.#isFollowingAgain) return;
+    this.#isFollowingAgain = true;
+    while (this.#followAgainWanted) {
+      this.#followAgainWanted = false;
+      await this.#followLost();
+    }
+    this.#isFollowingAgain = false;
+  }
+
+  async #followLost(): Promise<void> {
+    for (const { mesh, meshId, stream, from } of this.#followed.wanted()) {
+      const { sessionId } = this.#options.attachment;
+      try {
+        const client = await this.#link.client(WELCOME_TIMEOUT_MS);
+        const input = { stream, from };
+        const { results } = await client.call("call", {
+          mesh,
+          wire: "subscribe",
+          input,
+          sessionId,
+        });
+        const [result] = results;
+        // Everything else is tried again when the mesh is reached the next time.
+        if (result?.ok !== false || result.error.code !== "not_found") continue;
+        this.#followed.forget(mesh, stream);
+        this.#pushes.take({ kind: "stream", mesh, meshId, news: { kind: "ended", stream } });
+      } catch (error) {
+        if (!isForeseen(error)) this.#options.report(error);
+      }
+    }
   }
 
   async #welcome(meshes: SessionState["meshes"]): Promise<void> {

@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { displayName, groups, messageMode, priority } from "../../broker/api/fields.ts";
 import { LIMITS } from "../../broker/api/limits.ts";
+import { streamName } from "../../broker/api/streams.ts";
 import type {
   AgentInfo,
   CallResult,
@@ -16,6 +17,7 @@ import type {
   ResolvedName,
   SessionState,
   WaitingMessage,
+  WatchedStream,
 } from "./local_types.ts";
 
 export interface LocalMethod<
@@ -108,6 +110,8 @@ export const localMethods = {
     limit: z.int().min(1).max(500).default(50),
     since: z.int().nonnegative().optional().describe("Milliseconds; arrived at or after."),
   })),
+  // Until the connection ends.
+  "stream.watch": method<WatchedStream>()(z.object({ mesh: meshChoice, stream: streamName })),
   "messages.watch": method<{ watching: true }>()(z.object({ mesh: meshChoice })),
   "hook": method<HookAnswer>()(hook),
   "invite.create": method<InviteLink>()(z.object({

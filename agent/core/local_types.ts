@@ -5,6 +5,7 @@
 import type { ErrorSummary } from "./local_error.ts";
 import type { MeshPeerState, OutboxMessage, ResolvedTarget } from "./mesh_peer_api.ts";
 import type { MessageMode, Priority } from "../../broker/api/fields.ts";
+import type { StreamNews, StreamPosition } from "./stream_news.ts";
 
 /** The agent's first line on every connection. */
 export interface AgentGreeting {
@@ -154,6 +155,9 @@ export interface PingResult {
   }[];
 }
 
+/** Where a client that watches a stream begins: everything from `from` on is told as events. */
+export type WatchedStream = StreamPosition & { readonly mesh: string };
+
 /** What the agent tells its clients unasked, as `params` of the notification `event`. */
 export type LocalEvent =
   | { readonly kind: "message"; readonly mesh: string; readonly message: LocalMessage }
@@ -165,5 +169,12 @@ export type LocalEvent =
     readonly data: Record<string, unknown>;
     /** The event is about a connection of this member itself. */
     readonly own: boolean;
+  }
+  /** Of a stream that the session subscribed to, or that the client watches. */
+  | {
+    readonly kind: "stream";
+    readonly mesh: string;
+    readonly meshId: string;
+    readonly news: StreamNews;
   }
   | { readonly kind: "state"; readonly mesh: string; readonly state: MeshState };

@@ -28,6 +28,7 @@ import type {
 import { sealEntry, waitingForKey } from "./message_sealer.ts";
 import { PeerRuntime } from "./peer_runtime.ts";
 import { PING_TYPE } from "./ping_messages.ts";
+import type { StreamPosition } from "./stream_news.ts";
 import type { Committed } from "./sender.ts";
 
 export interface MeshPeerOptions {
@@ -131,6 +132,7 @@ export class MeshPeer implements MeshPeerApi {
   }
 
   detachSession(sessionId: string): void {
+    this.#runtime?.streams.drop(sessionId);
     this.#runtime?.sessions.detach(sessionId);
   }
 
@@ -141,6 +143,9 @@ export class MeshPeer implements MeshPeerApi {
   ): Promise<z.output<O>> {
     const runtime = this.#running();
     const { sessionId, timeoutMs = CALL_TIMEOUT_MS } = options;
+    if (op.wire === "subscribe" || op.wire === "unsubscribe") {
+      return op.output.parse(await followingCall(runtime, op.wire, input, sessionId));
+    }
     const own = sessionId === undefined ? undefined : runtime.sessions.link(sessionId);
     const link = own ?? runtime.link;
     await link.ready(timeoutMs);
@@ -297,6 +302,14 @@ export class MeshPeer implements MeshPeerApi {
     return results;
   }
 
+  async followStream(stream: string): Promise<StreamPosition> {
+    return await this.#running().streams.follow(null, stream);
+  }
+
+  async unfollowStream(stream: string): Promise<boolean> {
+    return await this.#running().streams.unfollow(null, stream);
+  }
+
   on(listener: (event: PeerEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => {
@@ -412,6 +425,23 @@ export class MeshPeer implements MeshPeerApi {
       if (this.#listeners.size > 0) this.#emit({ kind: "state", state: this.state });
     });
   }
+}
+
+/** A session's subscriptions are kept here, so that they outlive its connection. */
+async function followingCall(
+  runtime: PeerRuntime,
+  wire: "subscribe" | "unsubscribe",
+  input: unknown,
+  sessionId: string | undefined,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { stream, from } = input as { stream: string; from?: number };
+  if (sessionId === undefined) {
+    throw new LocalError("invalid_argument", "only a session can subscribe to a stream", {
+      hint: `Follow it with \`claudemesh stream watch ${stream}\``,
+    });
+  }
+  if (wire === "subscribe") return { ...await runtime.streams.follow(sessionId, stream, from) };
+  return { stream, subscribed: await runtime.streams.unfollow(sessionId, stream) };
 }
 
 function reasonOf(status: LinkStatus): Pick<MeshPeerState, "reason" | "hint" | "stopped"> {

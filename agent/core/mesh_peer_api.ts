@@ -5,6 +5,7 @@ import type * as z from "zod";
 import type { Group, Priority } from "../../broker/api/fields.ts";
 import type { Op } from "../../broker/api/op.ts";
 import type { JoinedMesh } from "./agent_home.ts";
+import type { StreamNews, StreamPosition } from "./stream_news.ts";
 
 /** How it stands with a mesh; a new object after each change. */
 export interface MeshPeerState {
@@ -141,6 +142,8 @@ export type PeerEvent =
     readonly event: string;
     readonly data: Readonly<Record<string, unknown>>;
   }
+  /** `follower`: the session that follows the stream, null for `followStream`. */
+  | { readonly kind: "stream"; readonly follower: string | null; readonly news: StreamNews }
   | { readonly kind: "state"; readonly state: MeshPeerState };
 
 /** One joined mesh. Rejections are MeshError (the broker's) or LocalError (ours). */
@@ -192,6 +195,9 @@ export interface MeshPeerApi {
   }): Promise<{ url: string; code: string; expiresAt: string }>;
   /** Sends one message to oneself for each priority and times it. */
   ping(priorities?: readonly Priority[], timeoutMs?: number): Promise<PingResult[]>;
+  /** Follows a stream for no session in particular, this member's own events included; goes on when called again. */
+  followStream(stream: string): Promise<StreamPosition>;
+  unfollowStream(stream: string): Promise<boolean>;
   /** Calls `listener` on every event until the returned function is called. */
   on(listener: (event: PeerEvent) => void): () => void;
 }

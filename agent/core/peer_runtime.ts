@@ -23,6 +23,7 @@ import { Receiver } from "./receiver.ts";
 import { SeenReports } from "./seen_reports.ts";
 import { Sender } from "./sender.ts";
 import { LINK_CAPABILITIES, SessionLinks } from "./session_links.ts";
+import { type Follower, StreamFollowing } from "./stream_following.ts";
 
 export interface PeerRuntimeOptions {
   readonly mesh: JoinedMesh;
@@ -68,6 +69,7 @@ export class PeerRuntime {
   readonly duties: KeyDuties;
   readonly pings: PingMessages;
   readonly seen: SeenReports;
+  readonly streams: StreamFollowing;
   readonly #options: PeerRuntimeOptions;
   #ack: HelloAck | null = null;
   #directoryIsStale = true;
@@ -88,23 +90,17 @@ export class PeerRuntime {
       url,
       clock,
       hello: () => this.#hello(),
-      onFrame: (frame) => this.#onFrame(frame, this.link),
+      onFrame: (frame) => this.#onFrame(frame, this.link, null),
       onStatus: (status) => {
         if (status.kind === "up") this.#connected(status.ack);
         else onChange();
       },
     });
-    this.sessions = new SessionLinks({
-      mesh,
-      member,
-      home,
+    this.sessions = this.#sessionLinks(url);
+    this.streams = new StreamFollowing({
       clock,
-      url,
-      onFrame: (frame, link) => this.#onFrame(frame, link),
-      onStatus: () => {
-        this.sender.pump();
-        onChange();
-      },
+      link: (follower) => follower === null ? this.link : this.sessions.link(follower),
+      emit: (follower, news) => this.#options.emit({ kind: "stream", follower, news }),
     });
     this.pings = new PingMessages(clock);
     this.receiver = new Receiver({
@@ -144,6 +140,23 @@ export class PeerRuntime {
       onChange,
     });
     this.#cancelSweep = clock.after(FIRST_SWEEP_MS, () => this.#sweep());
+  }
+
+  #sessionLinks(url: string): SessionLinks {
+    const { mesh, home, clock, onChange } = this.#options;
+    return new SessionLinks({
+      mesh,
+      member: this.stores.member,
+      home,
+      clock,
+      url,
+      onFrame: (frame, link, sessionId) => this.#onFrame(frame, link, sessionId),
+      onStatus: (sessionId, isUp) => {
+        this.sender.pump();
+        if (isUp) this.streams.connected(sessionId);
+        onChange();
+      },
+    });
   }
 
   /** What the broker told about the mesh on the last connection. */
@@ -188,6 +201,7 @@ export class PeerRuntime {
     this.#cancelSweep();
     this.sender.stop();
     const duties = this.duties.stop();
+    this.streams.stop();
     this.receiver.close();
     await Promise.all([this.link.stop(), this.sessions.stop()]);
     await duties;
@@ -227,15 +241,18 @@ export class PeerRuntime {
     this.duties.connected(ack);
     this.seen.report();
     this.sender.pump();
+    this.streams.connected(null);
     this.#inBackground(() => this.refreshDirectory());
     this.#options.onChange();
   }
 
-  #onFrame(frame: Frame, link: Link): void {
+  #onFrame(frame: Frame, link: Link, follower: Follower): void {
     if (frame.type === "push_batch" && Array.isArray(frame.pushes)) {
       for (const push of frame.pushes) this.#onPush(push, link);
     } else if (frame.type === "push") {
       this.#onPush(frame, link);
+    } else if (this.streams.take(follower, frame)) {
+      return;
     } else if (link === this.link && EVENT_FRAMES.has(frame.type)) {
       const { type, ...data } = frame;
       this.#options.emit({ kind: "system", event: type, data });

@@ -20,9 +20,9 @@ export interface SessionLinksOptions {
   readonly home: AgentHome;
   readonly clock: AgentClock;
   readonly url: string;
-  onFrame(frame: Frame, link: Link): void;
+  onFrame(frame: Frame, link: Link, sessionId: string): void;
   /** Called when a session's connection has come up or gone down. */
-  onStatus(): void;
+  onStatus(sessionId: string, isUp: boolean): void;
 }
 
 interface AttachedSession {
@@ -83,13 +83,13 @@ export class SessionLinks {
       url,
       clock,
       hello: () => this.#hello(info, keys),
-      onFrame: (frame) => onFrame(frame, link),
+      onFrame: (frame) => onFrame(frame, link, info.sessionId),
       onStatus: (status) => {
         const session = this.#sessions.get(info.sessionId);
         if (status.kind === "up" && session !== undefined && status.ack.restoredGroups) {
           session.groups = status.ack.restoredGroups;
         }
-        onStatus();
+        onStatus(info.sessionId, status.kind === "up");
       },
     });
     this.#sessions.set(info.sessionId, { info, keys, link, groups: info.groups ?? [] });

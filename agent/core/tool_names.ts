@@ -11,6 +11,7 @@ export const COMPOSED_TOOLS = [
   "ping_mesh",
   "schedule_reminder",
   "mesh_query",
+  "list_streams",
 ] as const;
 
 /** Returns the names of all tools that are served. */

@@ -16,6 +16,7 @@ import { localMessage } from "./local_message.ts";
 import { LocalServer } from "./local_server.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import { StatusReporter } from "./status_reporter.ts";
+import { streamKey } from "./stream_methods.ts";
 
 /** What an agent is started with; who starts it knows the home. */
 export interface DaemonSetup {
@@ -185,6 +186,10 @@ class RunningDaemon implements Daemon, Agent {
     return Date.now();
   }
 
+  connections(): Connection[] {
+    return [...this.#server.connections, ...this.#inProcess];
+  }
+
   onArrival(listener: () => void): () => void {
     this.#arrivalListeners.add(listener);
     return () => this.#arrivalListeners.delete(listener);
@@ -203,6 +208,7 @@ class RunningDaemon implements Daemon, Agent {
       this.#tell(peer, { kind: "state", mesh, state: stateOf(peer) });
       return;
     }
+    if (event.kind === "stream") return this.#onStream(peer, event);
     const { data } = event;
     const own = [data.memberPubkey, data.pubkey].includes(peer.mesh.pubkey);
     this.#tell(peer, {
@@ -233,6 +239,16 @@ class RunningDaemon implements Daemon, Agent {
     for (const listener of [...this.#arrivalListeners]) listener();
   }
 
+  /** News of a stream go to the session that follows it, or to the clients that watch it. */
+  #onStream(peer: MeshPeerApi, { follower, news }: PeerEvent & { kind: "stream" }): void {
+    const { meshId, slug: mesh } = peer.mesh;
+    const key = streamKey(meshId, news.stream);
+    const told = follower === null
+      ? this.connections().filter(({ streams }) => streams.has(key))
+      : this.sessions.get(follower)?.connections ?? [];
+    for (const connection of told) connection.emit({ kind: "stream", mesh, meshId, news });
+  }
+
   #tell(peer: MeshPeerApi, event: LocalEvent): void {
     const told = new Set<{ emit(event: LocalEvent): void }>(this.#watchers(peer));
     for (const session of this.#sessionsOf(peer)) {
@@ -248,7 +264,7 @@ class RunningDaemon implements Daemon, Agent {
   }
 
   #watchers(peer: MeshPeerApi): Connection[] {
-    return [...this.#server.connections, ...this.#inProcess].filter(({ watched }) =>
+    return this.connections().filter(({ watched }) =>
       watched.has("all") || watched.has(peer.mesh.slug)
     );
   }

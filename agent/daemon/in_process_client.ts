@@ -17,6 +17,7 @@ export function connectInProcess(
   const listeners = new Set<(event: LocalEvent) => void>();
   const connection: Connection = {
     watched: new Set(),
+    streams: new Set(),
     sessions: new Set(),
     gone: gone.promise,
     emit: (event) => listeners.forEach((listener) => listener(event)),

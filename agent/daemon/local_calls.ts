@@ -8,12 +8,14 @@ import { meshMethods } from "./mesh_methods.ts";
 import { messageMethods } from "./message_methods.ts";
 import { sendMethod } from "./send_method.ts";
 import { sessionMethods } from "./session_methods.ts";
+import { streamMethods } from "./stream_methods.ts";
 
 const handlers: LocalHandlers = {
   ...sessionMethods,
   ...messageMethods,
   ...sendMethod,
   ...meshMethods,
+  ...streamMethods,
 };
 
 /** Thrown for a name that is no method, so that JSON-RPC's own code can say it. */

@@ -13,6 +13,8 @@ import type { EventSink } from "./sessions.ts";
 export interface Connection extends EventSink {
   /** Meshes whose events it wants to hear: "all", or slugs. */
   readonly watched: Set<string>;
+  /** Streams that it watches, as `streamKey` writes them. */
+  readonly streams: Set<string>;
   /** Sessions that end with it. */
   readonly sessions: Set<string>;
   /** Settles when the client is gone. */
@@ -29,6 +31,8 @@ export interface Agent extends HookWorld {
   requestStop(): void;
   /** The configuration may have changed: starts and stops what it says. */
   reload(): Promise<string[]>;
+  /** Every client that is connected. */
+  connections(): Iterable<Connection>;
   /** Calls `listener` on each message that reaches the inbox until the returned function is called. */
   onArrival(listener: () => void): () => void;
 }

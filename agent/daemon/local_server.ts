@@ -77,6 +77,7 @@ export class LocalServer {
     const connection: SocketConnection = {
       socket,
       watched: new Set(),
+      streams: new Set(),
       sessions: new Set(),
       gone: gone.promise,
       emit: (event: LocalEvent) =>

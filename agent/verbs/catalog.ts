@@ -15,6 +15,7 @@ import { profile } from "./profile.ts";
 import { remind, remindCancel, remindList } from "./remind.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
 import { stateWatch } from "./state_watch.ts";
+import { streamPublish, streamWatch } from "./streams.ts";
 import type { Verb } from "./verb.ts";
 
 /** In the order of `--help`. */
@@ -31,6 +32,8 @@ export const writtenVerbs: readonly Verb[] = [
   remind,
   remindList,
   remindCancel,
+  streamPublish,
+  streamWatch,
   status,
   profile,
   info,

@@ -152,6 +152,7 @@ export const streams = {
     rate: "request",
     audit: null,
     fails: [],
+    verb: { path: "stream list", positionals: [], examples: ["claudemesh stream list"] },
     input: z.object({}),
     output: z.object({
       streams: z.array(z.object({

@@ -5,6 +5,7 @@ import * as z from "zod";
 import { checkMessages } from "./check_messages.ts";
 import { derivedTools } from "./derived_tools.ts";
 import { listPeers } from "./list_peers.ts";
+import { listStreams } from "./list_streams.ts";
 import { meshQuery } from "./mesh_query.ts";
 import { type ChannelState, pingMesh } from "./ping_mesh.ts";
 import { scheduleReminder } from "./schedule_reminder.ts";
@@ -20,6 +21,7 @@ export function allTools(channelState: () => ChannelState): Tool[] {
     pingMesh(channelState),
     scheduleReminder,
     meshQuery,
+    listStreams,
     ...derivedTools(),
   ];
 }

@@ -16,8 +16,6 @@ export const PENDING: Readonly<Record<string, readonly string[]>> = {
     "list_peer_files",
   ],
   "vectors": ["vector_store", "vector_search", "vector_delete", "list_collections"],
-  "graph": ["graph_query", "graph_execute"],
-  "streams": ["create_stream", "publish", "subscribe", "list_streams"],
   "tasks": ["create_task", "claim_task", "complete_task", "list_tasks"],
   "skills": ["share_skill", "get_skill", "list_skills", "remove_skill", "mesh_skill_deploy"],
   "mcp-registry-peer": ["mesh_mcp_register", "mesh_mcp_list", "mesh_tool_call", "mesh_mcp_remove"],
