@@ -3,12 +3,18 @@
  */
 import { join } from "node:path";
 import { hkdfSha256 } from "../crypto/kdf.ts";
+import { AgeGraph } from "../storage/graph/age.ts";
+import type { Graph } from "../storage/graph/port.ts";
 import type { MeshDatabases } from "../storage/mesh_database/port.ts";
 import { PgliteMeshDatabases } from "../storage/mesh_database/pglite.ts";
 import { FolderObjects } from "../storage/objects/folder.ts";
 import type { Objects } from "../storage/objects/port.ts";
 import { SignedUrls } from "../storage/objects/signed_urls.ts";
 import type { Sql } from "../storage/sql/port.ts";
+import { openVectors } from "../storage/vectors/open.ts";
+import { Embedder } from "./core/embeddings/embedder.ts";
+import { EmbeddingsEndpoint } from "./core/embeddings/embeddings_endpoint.ts";
+import { brokerLog } from "./core/log.ts";
 import { requireLanguages } from "./core/memory_languages.ts";
 import type { Settings } from "./core/settings.ts";
 import type { Stores } from "./core/stores.ts";
@@ -31,12 +37,22 @@ export async function openStores(
 ): Promise<OpenStores> {
   await requireLanguages(sql, settings.memoryLanguages);
   const meshDatabases = openMeshDatabases(settings);
+  const embedded = embeddedBeside(meshDatabases, settings);
+  const onWarning = (message: string) => brokerLog().warn("a store warns", { message });
+  const { qdrant, embeddings } = settings;
+  const vectors = await openVectors({ qdrant, meshDatabases, embedded, sql, onWarning });
+  const embedder = new Embedder(embeddings === null ? null : new EmbeddingsEndpoint(embeddings));
   const urls = new SignedUrls(hkdfSha256(key, "claudemesh/transfer-urls", 32));
   const objects = await openObjects(settings, urls);
+  const graph = await openGraph(settings, meshDatabases);
   return {
-    stores: { meshDatabases, objects, urls },
+    stores: { meshDatabases, vectors, embedder, objects, urls, graph },
     async close() {
       await objects.close();
+      await graph.close();
+      embedder.close();
+      await vectors.close();
+      await embedded.close();
       await meshDatabases.close();
     },
   };
@@ -44,6 +60,21 @@ export async function openStores(
 
 function openMeshDatabases({ dataDir }: Settings): MeshDatabases {
   return new PgliteMeshDatabases({ folder: join(dataDir, "meshes") });
+}
+
+/** Embedded databases for what those on a server lack; nothing is opened before it is used. */
+function embeddedBeside(databases: MeshDatabases, { dataDir }: Settings): MeshDatabases {
+  if (databases.driver === "pglite") return databases;
+  return new PgliteMeshDatabases({ folder: join(dataDir, "meshes") });
+}
+
+async function openGraph(
+  { graphServer }: Settings,
+  meshDatabases: MeshDatabases,
+): Promise<Graph> {
+  if (graphServer === null) return new AgeGraph(meshDatabases);
+  const { Neo4jGraph } = await import("../storage/graph/neo4j.ts");
+  return await Neo4jGraph.open(graphServer);
 }
 
 async function openObjects(

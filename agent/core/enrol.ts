@@ -3,6 +3,7 @@
  * it, so a try that broke off anywhere is taken up by the next one.
  */
 import { ERRORS, MeshError } from "../../broker/api/errors.ts";
+import type { Group } from "../../broker/api/fields.ts";
 import { type ClaimResult, joinText } from "../../broker/api/invites.ts";
 import { createMeshText } from "../../broker/api/mesh.ts";
 import { fromBase64, toBase64, toBase64Url, toHex } from "../../crypto/bytes.ts";
@@ -31,6 +32,8 @@ export interface NewMesh {
   readonly name: string;
   readonly displayName: string;
   readonly custody: "members" | "broker";
+  /** Groups that this peer is in from the beginning. */
+  readonly groups?: readonly Group[];
   /** Allows making meshes at a broker that is not on this machine. */
   readonly operatorToken?: string;
 }
@@ -84,6 +87,7 @@ export async function createMesh(home: AgentHome, wishes: NewMesh): Promise<Join
     signature: sign(createMeshText({ slug, pubkey, custody, timestamp }), secretKey),
     sealed_key: sealKeyFor(pubkey, key),
     proof,
+    ...(wishes.groups === undefined ? {} : { default_groups: [...wishes.groups] }),
     ...(custody === "broker" ? { broker_key: toBase64(key) } : {}),
   };
   const result = await postMesh(brokerUrl, body, wishes.operatorToken ?? null).catch((error) => {

@@ -142,7 +142,7 @@ export class MeshPeer implements MeshPeerApi {
     options: { sessionId?: string; timeoutMs?: number } = {},
   ): Promise<z.output<O>> {
     const runtime = this.#running();
-    const { sessionId, timeoutMs = CALL_TIMEOUT_MS } = options;
+    const { sessionId, timeoutMs = op.patienceMs ?? CALL_TIMEOUT_MS } = options;
     if (op.wire === "subscribe" || op.wire === "unsubscribe") {
       return op.output.parse(await followingCall(runtime, op.wire, input, sessionId));
     }

@@ -4,7 +4,8 @@
 import { hostname, userInfo } from "node:os";
 import { LocalError } from "../core/local_error.ts";
 import { marks, printable, style } from "../ui/style.ts";
-import { textArgument, textFlag, type Verb, type VerbContext } from "./verb.ts";
+import { creatorGroups } from "./templates/template.ts";
+import { textArgument, textFlag, type Verb, type VerbContext, type VerbResult } from "./verb.ts";
 
 const DEFAULT_BROKER = "http://127.0.0.1:8787";
 const DEFAULT_KEY_WAIT_S = 10;
@@ -46,7 +47,7 @@ export const create: Verb = {
   details:
     "From another machine than the broker's, CLAUDEMESH_OPERATOR_TOKEN must hold the broker's operator\n" +
     "token (or CLAUDEMESH_OPERATOR_TOKEN_FILE name a file that does).",
-  args: [{ name: "name", summary: "what people call it", required: true, variadic: true }],
+  args: [{ name: "name", summary: "what people call it", required: false, variadic: true }],
   flags: [
     {
       syntax: "--broker <url>",
@@ -59,16 +60,24 @@ export const create: Verb = {
       summary: "who keeps the mesh key: members (default), or the broker too",
       choices: ["members", "broker"],
     },
+    { syntax: "--template <name>", summary: "begin with its groups, state, tasks and skills" },
+    { syntax: "--list-templates", summary: "show the templates" },
   ],
   examples: [
     "claudemesh new team",
+    "claudemesh new --list-templates",
+    "claudemesh new team --template dev-team",
     'claudemesh new "Billing team" --broker https://mesh.example.org --name Ada',
   ],
   json: true,
   async run(context) {
+    if (context.flags.listTemplates === true) return await listTemplates();
     const { createMesh } = await import("../core/enrol.ts");
     const { Home } = await import("../home/home.ts");
-    const name = textArgument(context, 0);
+    const name = nameOf(context);
+    const templateName = textFlag(context, "template");
+    const template = templateName === undefined ? null : await import("./templates/seed.ts")
+      .then(({ templateOf }) => templateOf(templateName));
     const token = await operatorToken();
     const mesh = await createMesh(new Home(), {
       brokerUrl: textFlag(context, "broker") ?? Deno.env.get("CLAUDEMESH_BROKER_URL") ??
@@ -77,17 +86,49 @@ export const create: Verb = {
       slug: textFlag(context, "slug") ?? slugOf(name),
       displayName: displayName(context),
       custody: (textFlag(context, "custody") ?? "members") as "members" | "broker",
+      ...(template === null ? {} : { groups: creatorGroups(template) }),
       ...(token === null ? {} : { operatorToken: token }),
     });
-    await (await context.agent()).call("agent.reload", {});
+    const client = await context.agent();
+    await client.call("agent.reload", {});
+    if (template !== null) {
+      const { seedMesh } = await import("./templates/seed.ts");
+      await seedMesh(client, mesh.slug, template);
+    }
     const keeper = mesh.custody === "broker" ? style.warn(" · the broker holds the mesh key") : "";
     return {
-      data: { id: mesh.meshId, slug: mesh.slug, name: mesh.name, custody: mesh.custody },
+      data: {
+        id: mesh.meshId,
+        slug: mesh.slug,
+        name: mesh.name,
+        custody: mesh.custody,
+        ...(template === null ? {} : { template: template.name }),
+      },
       text: `${marks.done()} Created ${mesh.slug} as ${printable(mesh.displayName)}${keeper}\n` +
         `  ${style.dim("Next: claudemesh invite")}`,
     };
   },
 };
+
+function nameOf(context: VerbContext): string {
+  const words = context.args[0];
+  if (words !== undefined && words.length > 0) return textArgument(context, 0);
+  throw new LocalError("invalid_argument", "the mesh needs a name", {
+    exit: 3,
+    hint: "For example: claudemesh new team",
+  });
+}
+
+async function listTemplates(): Promise<VerbResult> {
+  const { TEMPLATES } = await import("./templates/catalog.ts");
+  const lines = TEMPLATES.map(({ name, description, groups }) => {
+    const members = groups.length === 0
+      ? ""
+      : `  ${groups.map((each) => `@${each.name}`).join(" ")}`;
+    return `${style.bold(name)}  ${description}${style.dim(members)}`;
+  });
+  return { data: { templates: TEMPLATES }, text: lines.join("\n") };
+}
 
 async function operatorToken(): Promise<string | null> {
   const token = Deno.env.get("CLAUDEMESH_OPERATOR_TOKEN");

@@ -314,6 +314,7 @@ export const LIMITS = {
     summary: "missed runs that `run_all` makes up for",
   },
   scheduleKeptMs: { value: 2_592_000_000, unit: "ms", summary: "life of a schedule that is over" },
+  cypherChars: { value: 65_536, unit: "characters", summary: "one Cypher statement" },
   sqlChars: { value: 65_536, unit: "characters", summary: "one SQL statement" },
   sqlStatementsPerMinute: {
     value: 240,
@@ -359,12 +360,12 @@ export const LIMITS = {
   memoryQueryTerms: { value: 32, unit: "terms", summary: "words, phrases and tags of one query" },
   memoryRows: { value: 50, unit: "memories", summary: "memories of one answer" },
   memoriesRanked: {
-    value: 2_000,
+    value: 1_000,
     unit: "memories",
     summary: "memories that are ranked for one query, the newest that match",
   },
   memoriesExamined: {
-    value: 10_000,
+    value: 5_000,
     unit: "memories",
     summary: "memories that are examined for a phrase or an exclusion, the newest with its words",
   },

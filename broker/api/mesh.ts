@@ -2,7 +2,16 @@
  * The mesh itself: its overview, and its creation over HTTP (`POST /meshes`).
  */
 import * as z from "zod";
-import { base64, custody, displayName, isoTime, milliseconds, publicKey, role } from "./fields.ts";
+import {
+  base64,
+  custody,
+  displayName,
+  groups,
+  isoTime,
+  milliseconds,
+  publicKey,
+  role,
+} from "./fields.ts";
 import { signature, slug } from "./fields.ts";
 import { rotationProof, sealedKey } from "./hello.ts";
 import { op } from "./op.ts";
@@ -130,6 +139,7 @@ export const createMeshBody = z.object({
   signature,
   sealed_key: sealedKey.describe("Epoch 1, sealed to the creator."),
   proof: rotationProof,
+  default_groups: groups.optional().describe("Groups that the creator is in."),
   broker_key: base64.max(64).optional().describe("Epoch 1 itself; custody `broker` only."),
 });
 

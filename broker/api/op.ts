@@ -48,6 +48,8 @@ export interface Op<
   readonly summary: string;
   readonly grant: Grant;
   readonly rate: RateClass;
+  /** How long clients wait for the answer, 5 s where it is absent. */
+  readonly patienceMs?: number;
   /** The audit event of a mutation, null for reads. */
   readonly audit: string | null;
   /** Codes beside those that any operation may answer (`COMMON_FAILS`). */
@@ -58,6 +60,9 @@ export interface Op<
   readonly output: Output;
   readonly example: { readonly input: z.input<Input>; readonly output: z.input<Output> };
 }
+
+/** Of operations on a mesh's own database, which may have to be made and opened first. */
+export const DATABASE_PATIENCE_MS = 45_000;
 
 /** What any operation may fail with; an operation's `fails` adds to it, anything else becomes `internal`. */
 export const COMMON_FAILS = [

@@ -18,8 +18,10 @@ import {
   webAddress,
   wholeNumber,
 } from "./config_values.ts";
+import { GRAPH_NAMES, GRAPH_SECRETS, graphServerOf } from "./graph_config.ts";
 import { OBJECT_SERVER_NAMES, objectServerOf } from "./object_server_config.ts";
 import type { Settings } from "./settings.ts";
+import { embeddingsOf, qdrantOf, VECTOR_NAMES, VECTOR_SECRETS } from "./vector_config.ts";
 
 const CONFIG_FILE = "claudemesh.json";
 const MAX_LIMIT = 1_000_000_000_000;
@@ -30,6 +32,8 @@ const SECRETS: ReadonlySet<string> = new Set([
   "BROKER_ENCRYPTION_KEY",
   "MINIO_ACCESS_KEY",
   "MINIO_SECRET_KEY",
+  ...VECTOR_SECRETS,
+  ...GRAPH_SECRETS,
 ]);
 /** The image's program; a checkout or an installed program stands elsewhere. */
 const IMAGE_PROGRAM = "/claudemesh";
@@ -72,6 +76,8 @@ const OWN_NAMES: ReadonlySet<string> = new Set([
   "LOG_LEVEL",
   "MEMORY_LANGUAGES",
   ...OBJECT_SERVER_NAMES,
+  ...VECTOR_NAMES,
+  ...GRAPH_NAMES,
 ]);
 
 /**
@@ -93,6 +99,9 @@ export async function loadSettings(sources: ConfigSources): Promise<Settings> {
     publicUrl: await reader.value("BROKER_PUBLIC_URL", webAddress) ?? null,
     databaseUrl: await reader.value("DATABASE_URL", databaseUrl) ?? null,
     objectServer: await objectServerOf(reader),
+    graphServer: await graphServerOf(reader),
+    qdrant: await qdrantOf(reader),
+    embeddings: await embeddingsOf(reader),
     operatorToken: await reader.value("CLAUDEMESH_OPERATOR_TOKEN", operatorToken) ?? null,
     encryptionKey: await reader.value("BROKER_ENCRYPTION_KEY", key) ?? null,
     container: await reader.value("CLAUDEMESH_CONTAINER", flag) ??

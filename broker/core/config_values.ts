@@ -104,10 +104,28 @@ export const serverAddress: ValueKind<
   },
 };
 
+/** What a provider calls a model. */
+export const modelName: ValueKind<string> = {
+  shape: "a model's name such as text-embedding-3-small, 1 to 128 characters without spaces",
+  read: (text) => /^[\x21-\x7e]{1,128}$/.test(text) ? text : undefined,
+};
+
 /** A key or password. */
 export const secretText: ValueKind<string> = {
   shape: "1 to 512 characters without spaces",
   read: (text) => /^[\x21-\x7e]{1,512}$/.test(text) ? text : undefined,
+};
+
+/** The address of a Neo4j server. */
+export const boltAddress: ValueKind<string> = {
+  shape: "an address such as bolt://127.0.0.1:7687 or neo4j+s://graph.example.org",
+  read(text) {
+    if (!URL.canParse(text)) return undefined;
+    const url = new URL(text);
+    const isPlain = url.search === "" && url.hash === "" && url.username === "" &&
+      url.password === "";
+    return isPlain && /^(bolt|neo4j)(\+s|\+ssc)?:$/.test(url.protocol) ? text : undefined;
+  },
 };
 
 /** Names of text-search configurations with commas; whether the database has them is found out when it is open. */

@@ -77,7 +77,9 @@ export class Dispatch {
       (output) => answer(connection, frame, entry.op, output),
       (error) => this.#refuse(connection, frame, entry, error),
     );
-    return OVERLAPPING.has(entry.op.wire) ? null : answered;
+    // A statement on the mesh's own database may take long; those of one mesh queue up there, in order.
+    const overlaps = OVERLAPPING.has(entry.op.wire) || entry.op.patienceMs !== undefined;
+    return overlaps ? null : answered;
   }
 
   /** The input of a frame that may run. */

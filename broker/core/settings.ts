@@ -24,6 +24,27 @@ export interface ObjectServer extends ObjectServerPlace {
   readonly publicPlace: ObjectServerPlace | null;
 }
 
+/** A server of Neo4j. */
+export interface GraphServer {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A server of Qdrant. */
+export interface QdrantSettings {
+  readonly url: string;
+  readonly apiKey: string | null;
+}
+
+/** A model that embeds texts, behind OpenAI's HTTP interface. */
+export interface EmbeddingsSettings {
+  /** With or without `/embeddings` at its end. */
+  readonly url: string;
+  readonly model: string;
+  readonly apiKey: string | null;
+}
+
 export interface Settings {
   readonly host: string;
   /** 0 takes a free one. */
@@ -36,6 +57,12 @@ export interface Settings {
   readonly databaseUrl: string | null;
   /** Where the bytes of shared files are kept; null: the folder `objects` in `dataDir`. */
   readonly objectServer: ObjectServer | null;
+  /** Where graphs are kept; null: in the meshes' own databases. */
+  readonly graphServer: GraphServer | null;
+  /** Where vectors are kept; null: in the meshes' own databases. */
+  readonly qdrant: QdrantSettings | null;
+  /** What embeds texts; null: the built-in embedding. */
+  readonly embeddings: EmbeddingsSettings | null;
   /** The operator's token when it was configured; null: the file in `dataDir`. */
   readonly operatorToken: string | null;
   /** The key for secrets at rest when it was configured (64 hex characters); null: the file in `dataDir`. */

@@ -48,7 +48,7 @@ export async function foundMesh(
       displayName: body.display_name,
       role: "owner",
       roleTag: null,
-      defaultGroups: [],
+      defaultGroups: body.default_groups ?? [],
       messageMode: "push",
       proven: true,
       joinedAtMs: createdAtMs,
