@@ -20,6 +20,7 @@ import { Metrics } from "./core/metrics.ts";
 import type { Member } from "./core/model.ts";
 import { loadOperatorToken } from "./core/operator_token.ts";
 import type { PeerSocketParts } from "./core/peer_socket.ts";
+import { PeerFileRelay } from "./core/peer_file_relay.ts";
 import { PresenceEvents } from "./core/presence_events.ts";
 import { RateLimits } from "./core/rate_limits.ts";
 import { SessionStore } from "./core/session_store.ts";
@@ -31,6 +32,7 @@ import { StoreClaim } from "./core/store_claim.ts";
 import { sqlStreamStore, StreamHub } from "./core/streams/stream_hub.ts";
 import { StreamWriter } from "./core/streams/stream_writer.ts";
 import { SystemEvents } from "./core/system_events.ts";
+import { Transfers } from "./core/transfers.ts";
 import { WakeSignal } from "./core/wake_signal.ts";
 import { handlers } from "./features/catalog.ts";
 import { createHttp } from "./http/app.ts";
@@ -175,6 +177,8 @@ async function assemble(settings: Settings, held: Held) {
     meshes,
     sessions,
     status,
+    peerFiles: new PeerFileRelay({ clock, limits }),
+    transfers: new Transfers({ objects: stores.objects, clock, limits }),
     activity,
     events,
     streams,
@@ -193,6 +197,7 @@ async function assemble(settings: Settings, held: Held) {
   const handshake = new Handshake({ clock, limits, compat, meshes, sessions, rates, requireRoom });
   const dispatch = new Dispatch(broker, features, handlers);
   function close(): void {
+    broker.peerFiles.close();
     sessions.close();
     news.close();
     sessionStore.close();

@@ -5,6 +5,7 @@ import type { EventSpec } from "./event.ts";
 import { audit, auditEvents } from "./audit.ts";
 import { contexts, contextsEvents } from "./contexts.ts";
 import { files, filesEvents } from "./files.ts";
+import { peerFileEvents, peerFiles } from "./peer_files.ts";
 import { graph, graphEvents } from "./graph.ts";
 import { memory, memoryEvents } from "./memory.ts";
 import { schedules, schedulesEvents } from "./schedules.ts";
@@ -36,6 +37,7 @@ export const features = {
   state,
   memory,
   files,
+  peerFiles,
   vectors,
   graph,
   sharedSql,
@@ -61,6 +63,7 @@ export const events: readonly EventSpec[] = [
   ...Object.values(stateEvents),
   ...Object.values(memoryEvents),
   ...Object.values(filesEvents),
+  ...Object.values(peerFileEvents),
   ...Object.values(vectorsEvents),
   ...Object.values(graphEvents),
   ...Object.values(sharedSqlEvents),

@@ -20,6 +20,11 @@ export const fileTags = z.array(z.string().min(1).max(LIMITS.tagChars.value)).ma
 
 export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits");
 
+/** A transfer's URL once more, for agents that reach the broker by another address than its public one. */
+export const brokerPath = z.string().describe(
+  "The same without the broker's address: put the address that you reach the broker by in front.",
+);
+
 /** The file key in a sealed box, or in a secret box under a mesh key. */
 export const fileKeyBox = base64.min(4).max(512);
 

@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import {
+  brokerPath,
   FILE_EXAMPLE,
   fileId,
   fileKeyBox,
@@ -22,6 +23,7 @@ const upload = z.object({
   url: z.string().describe(
     "Where the bytes go, with PATCH; starts of requests only until `urlExpiresAt`.",
   ),
+  path: brokerPath,
   urlExpiresAt: isoTime,
   offset: z.int().describe("Bytes that the broker has; the next one goes here."),
   size: z.int(),
@@ -31,6 +33,7 @@ export type FileUpload = z.infer<typeof upload>;
 const example = {
   fileId: FILE_EXAMPLE.id,
   url: "https://mesh.example.org/uploads/token",
+  path: "/uploads/token",
   urlExpiresAt: "2026-11-21T10:01:00.000Z",
   offset: 0,
   size: 66_000,

@@ -18,6 +18,9 @@
  * where it ended; a URL that has expired is made anew by another `get_file`. Ephemeral files go after a day unless told
  * otherwise, uploads that nobody went on with after a day, deleted ones at once.
  */
-export const files = {};
+import { fileUploads } from "./file_uploads.ts";
+import { sharedFileEvents, sharedFiles } from "./shared_files.ts";
 
-export const filesEvents = {};
+export const files = { ...fileUploads, ...sharedFiles };
+
+export const filesEvents = sharedFileEvents;

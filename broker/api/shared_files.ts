@@ -5,6 +5,7 @@
 import * as z from "zod";
 import { event } from "./event.ts";
 import {
+  brokerPath,
   FILE_EXAMPLE,
   fileId,
   fileKeyBox,
@@ -41,6 +42,9 @@ export const sharedFiles = {
       url: z.string().describe(
         "GET it, with `Range` to go on; starts of requests only until `urlExpiresAt`.",
       ),
+      path: brokerPath.optional().describe(
+        "The same without the broker's address, as with uploads; absent when an object server has the bytes.",
+      ),
       urlExpiresAt: isoTime,
       sha256: sha256.describe(
         "Of the ciphertext, as the uploader gave it and the broker checked it.",
@@ -56,6 +60,7 @@ export const sharedFiles = {
         ...FILE_EXAMPLE,
         fileId: FILE_EXAMPLE.id,
         url: "https://mesh.example.org/files/token",
+        path: "/files/token",
         urlExpiresAt: "2026-11-21T10:01:00.000Z",
         sha256: "0".repeat(64),
         wrappedKeys: [{ epoch: 1, wrappedKey: "AAAA" }],

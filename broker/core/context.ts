@@ -11,6 +11,7 @@ import type { Ledger } from "./ledger.ts";
 import type { Meshes } from "./meshes.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Connection } from "./model.ts";
+import type { PeerFileRelay } from "./peer_file_relay.ts";
 import type { RateLimits } from "./rate_limits.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Settings } from "./settings.ts";
@@ -20,6 +21,7 @@ import type { Stores } from "./stores.ts";
 import type { StreamHub } from "./streams/stream_hub.ts";
 import type { StreamWriter } from "./streams/stream_writer.ts";
 import type { SystemEvents } from "./system_events.ts";
+import type { Transfers } from "./transfers.ts";
 import type { WakeSignal } from "./wake_signal.ts";
 
 /** The parts of a running broker. */
@@ -39,6 +41,10 @@ export interface BrokerContext {
   readonly meshes: Meshes;
   readonly sessions: Sessions;
   readonly status: StatusEngine;
+  /** Files on their way in and out. */
+  readonly transfers: Transfers;
+  /** Requests for peers' files that have no answer yet. */
+  readonly peerFiles: PeerFileRelay;
   /** Counts what members do. */
   readonly activity: Activity;
   /** Sends system events to connections. */

@@ -1,13 +1,15 @@
 /**
  * How failures of the store appear to those who asked for something.
  */
+import { ObjectsError } from "../../storage/objects/port.ts";
 import { SqlError } from "../../storage/sql/port.ts";
 import { MeshError } from "../api/errors.ts";
 
 /** Returns the error to answer with for `error`; one that may cross the wire is passed on. */
 export function storeError(error: unknown): MeshError {
   if (error instanceof MeshError) return error;
-  const kind = error instanceof SqlError ? error.kind : "other";
+  const isStores = error instanceof SqlError || error instanceof ObjectsError;
+  const kind = isStores ? error.kind : "other";
   if (kind === "unavailable" || kind === "timeout") {
     return new MeshError("unavailable", "The broker cannot reach its store; try again shortly", {
       cause: error,

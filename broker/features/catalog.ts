@@ -5,6 +5,7 @@ import type { HandlerTable } from "../core/dispatch.ts";
 import { audit } from "./audit.ts";
 import { contexts } from "./contexts.ts";
 import { files } from "./files.ts";
+import { peerFiles } from "./peer_files.ts";
 import { graph } from "./graph.ts";
 import { memory } from "./memory.ts";
 import { schedules } from "./schedules.ts";
@@ -34,6 +35,7 @@ export const handlers: HandlerTable = {
   state,
   memory,
   files,
+  peerFiles,
   vectors,
   graph,
   sharedSql,

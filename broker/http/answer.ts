@@ -54,6 +54,24 @@ export function page(html: string, styleHash: string, status = 200): Response {
   });
 }
 
+/** An answer of encrypted bytes; `null` for what HEAD asks. */
+export function streamed(
+  body: ReadableStream<Uint8Array> | null,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  return new Response(body, {
+    status,
+    headers: {
+      ...COMMON_HEADERS,
+      "content-type": "application/octet-stream",
+      "content-security-policy": NOTHING,
+      "content-disposition": "attachment",
+      ...headers,
+    },
+  });
+}
+
 /** An error as JSON: `{error: code, message, ...data}`, with `Retry-After` where the error knows when. */
 export function failure(
   error: MeshError,

@@ -6,6 +6,7 @@
 import { type Context, Hono } from "hono";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { MeshError } from "../api/errors.ts";
+import type { UrlClaims } from "../../storage/objects/signed_urls.ts";
 import type { BrokerContext } from "../core/context.ts";
 import { storeError } from "../core/store_error.ts";
 import { failure } from "./answer.ts";
@@ -84,7 +85,7 @@ async function admitted(broker: BrokerContext, route: Route, context: HttpContex
   const { headers } = context.req.raw;
   const place = placeOf(broker);
   requireOwnHost(headers, place);
-  if (route.method === "POST") requireSameOrigin(headers, place);
+  if (route.method !== "GET") requireSameOrigin(headers, place);
   if (broker.stopping() && route.authentication !== "public") {
     throw new MeshError("shutting_down", "the broker is stopping; try again in a moment", {
       data: { retry_after_ms: 2_000 },
@@ -93,6 +94,9 @@ async function admitted(broker: BrokerContext, route: Route, context: HttpContex
   const address = clientAddress(context.env.remoteAddr, headers, place);
   const operator = isOperator(broker, address, headers);
   requireAuthentication(broker, route, operator);
+  const claims = route.authentication === "signed"
+    ? signedClaims(broker, route, context.req.param("token") ?? "")
+    : null;
   if (route.rate !== null && !(operator && route.authentication === "founder")) {
     const { bucket, what } = route.rate;
     broker.rates.require(`${bucket} ${address.ip}`, route.rate.rate(broker), what);
@@ -100,7 +104,8 @@ async function admitted(broker: BrokerContext, route: Route, context: HttpContex
   const body = route.body === null
     ? undefined
     : await readBody(context.req.raw, route.body.schema, route.body.limitBytes, broker.clock);
-  return { broker, address, param: (name: string) => context.req.param(name) ?? "", body };
+  const param = (name: string) => context.req.param(name) ?? "";
+  return { broker, address, param, body, claims, request: context.req.raw };
 }
 
 function placeOf(broker: BrokerContext): OwnPlace {
@@ -119,11 +124,26 @@ function isOperator(broker: BrokerContext, address: ClientAddress, headers: Head
 function requireAuthentication(broker: BrokerContext, route: Route, operator: boolean): void {
   const { authentication } = route;
   if (authentication === "public" || authentication === "invite" || operator) return;
+  // Its URL is looked at next.
+  if (authentication === "signed") return;
   if (authentication === "founder" && broker.settings.meshCreation === "open") return;
   throw new MeshError(
     "forbidden",
     "only from the broker's own machine, or with `Authorization: Bearer` and the operator's token (operator.token in " +
       "the broker's data folder)",
+  );
+}
+
+/** What the URL permits. @throws {MeshError} `bad_signature`, `expired`. */
+function signedClaims(broker: BrokerContext, route: Route, token: string): UrlClaims {
+  const purpose = route.signedFor ?? "get";
+  const claims = broker.stores.urls.verify(token, purpose, broker.clock.now());
+  if (typeof claims !== "string") return claims;
+  throw new MeshError(
+    claims,
+    claims === "expired"
+      ? "this URL is over a minute old; ask the broker for another over the socket"
+      : "this is no URL that the broker made for this purpose",
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import type * as z from "zod";
 import type { ErrorCode } from "../api/errors.ts";
+import type { UrlClaims } from "../../storage/objects/signed_urls.ts";
 import type { BrokerContext } from "../core/context.ts";
 import type { Rate } from "../core/rate_limits.ts";
 import type { ClientAddress } from "./client_address.ts";
@@ -13,9 +14,10 @@ import type { ClientAddress } from "./client_address.ts";
  * `public`: shows only that the broker runs, to anybody;
  * `invite`: the code or token that the request names is the permission, its handler looks it up;
  * `operator`: a program on this machine, or the operator's token, checked before anything is read;
+ * `signed`: the URL is the permission: signed by the broker for one purpose and one thing, and expired in a minute;
  * `founder`: as `operator`, or anybody where the broker runs with MESH_CREATION=open; the body is signed as well.
  */
-export const AUTHENTICATIONS = ["public", "invite", "operator", "founder"] as const;
+export const AUTHENTICATIONS = ["public", "invite", "signed", "operator", "founder"] as const;
 export type Authentication = (typeof AUTHENTICATIONS)[number];
 
 /** How often one address may call a route; an operator who makes meshes is not counted. */
@@ -33,6 +35,10 @@ export interface HttpCall<Body> {
   /** The path's named part, decoded; empty when there is none. */
   param(name: string): string;
   readonly body: Body;
+  /** What the URL permits, of a route whose authentication is `signed`. */
+  readonly claims: UrlClaims | null;
+  /** As it came; its body is read unless the route declares one. */
+  readonly request: Request;
 }
 
 /** What a route's body must be, and how long it may be. */
@@ -42,11 +48,14 @@ export interface BodySpec<Schema extends z.ZodType> {
 }
 
 export interface Route<Schema extends z.ZodType = z.ZodType> {
-  readonly method: "GET" | "POST";
+  /** GET answers HEAD as well. */
+  readonly method: "GET" | "POST" | "PATCH";
   /** hono's pattern, such as `/i/:code`. */
   readonly path: string;
   readonly summary: string;
   readonly authentication: Authentication;
+  /** What a `signed` route's URL must permit; its path's named part is `token`. */
+  readonly signedFor?: UrlClaims["purpose"];
   /** null where the caller need not be counted. */
   readonly rate: RouteRate | null;
   readonly body: BodySpec<Schema> | null;

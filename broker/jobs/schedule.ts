@@ -4,6 +4,8 @@
 import { type CancelTimer, every } from "../core/clock.ts";
 import type { ConnectionTable } from "../core/connection_table.ts";
 import type { BrokerContext } from "../core/context.ts";
+import { cleanFiles, removeOrphans } from "./clean_files.ts";
+import { keepMemories } from "./memory_upkeep.ts";
 import { forgetOldSessions } from "./retention.ts";
 import { rotationDue } from "./rotation_due.ts";
 import { forgetEndedSchedules } from "./schedule_runs.ts";
@@ -14,6 +16,7 @@ import { watchStore } from "./store_health.ts";
 const QUARTER_MINUTE_MS = 15_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 /** Starts all jobs of a broker; returns what stops them. */
 export function startJobs(broker: BrokerContext, table: ConnectionTable): CancelTimer {
@@ -34,8 +37,11 @@ export function startJobs(broker: BrokerContext, table: ConnectionTable): Cancel
     every(clock, QUARTER_MINUTE_MS, () => table.sweep()),
     regularly(MINUTE_MS, "delivery", () => broker.delivery.sweep()),
     regularly(MINUTE_MS, "activity", () => broker.activity.flush(broker.meshes.all())),
+    regularly(MINUTE_MS, "memories", () => keepMemories(broker)),
     regularly(HOUR_MS, "retention", () => forgetOldSessions(broker)),
     regularly(HOUR_MS, "rotation", () => rotationDue(broker)),
+    regularly(HOUR_MS, "files", () => cleanFiles(broker)),
+    regularly(DAY_MS, "orphaned files", () => removeOrphans(broker)),
     regularly(HOUR_MS, "schedules", () => forgetEndedSchedules(broker)),
     startScheduler(broker),
     startSimulationTicks(broker),

@@ -1,0 +1,77 @@
+/**
+ * The bytes of an upload as they arrive: no more than were announced, from a sender that neither stalls nor is replaced.
+ */
+import { MeshError } from "../api/errors.ts";
+import type { Clock } from "./clock.ts";
+
+export interface UploadBody {
+  readonly stream: ReadableStream<Uint8Array> | null;
+  /** Bytes that may still come. */
+  readonly roomBytes: number;
+  readonly stallMs: number;
+  readonly clock: Clock;
+  /** Aborted when somebody else goes on with the upload; its reason is the error. */
+  readonly signal: AbortSignal;
+  /** Gets every piece before it is handed on. */
+  readonly onPiece: (piece: Uint8Array) => void;
+}
+
+/**
+ * The pieces of a request's body.
+ * @throws {MeshError} `too_large` at the first byte past `roomBytes` (nothing of that piece is handed on), `malformed` when the
+ *   sender stalls or is gone, and the signal's reason.
+ */
+export async function* uploadPieces(body: UploadBody): AsyncGenerator<Uint8Array> {
+  if (body.stream === null) return;
+  const reader = body.stream.getReader();
+  let room = body.roomBytes;
+  try {
+    for (;;) {
+      const piece = await nextPiece(reader, body);
+      if (piece === null) return;
+      if (piece.length > room) throw tooLarge();
+      room -= piece.length;
+      body.onPiece(piece);
+      yield piece;
+    }
+  } finally {
+    // What is not read is not waited for either; after the end this does nothing.
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** An upload that would go past the size it was announced with. */
+export function tooLarge(): MeshError {
+  return new MeshError("too_large", "these bytes go past the size that was announced for the file");
+}
+
+async function nextPiece(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  { stallMs, clock, signal }: UploadBody,
+): Promise<Uint8Array | null> {
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => {});
+  const cancelStall = clock.after(stallMs, () => {
+    ended.reject(new MeshError("malformed", `nothing arrived for ${stallMs / 1000} s`));
+  });
+  function onAbort(): void {
+    ended.reject(signal.reason);
+  }
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    const { done, value } = await Promise.race([ended.promise, readPiece(reader)]);
+    return done ? null : value;
+  } finally {
+    cancelStall();
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  try {
+    return await reader.read();
+  } catch (cause) {
+    throw new MeshError("malformed", "the connection ended before the body did", { cause });
+  }
+}
