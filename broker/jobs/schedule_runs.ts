@@ -28,8 +28,8 @@ import { planRuns, type Run, type RunPlan, runText } from "./run_plan.ts";
 
 /** So many are run at once. */
 const BATCH = 64;
-/** A run takes milliseconds; one that failed is tried again after this. */
-const LEASE_MS = 60_000;
+/** A run takes milliseconds; one that failed is tried again after this, before it counts as late. */
+const LEASE_MS = 30_000;
 
 /** A schedule whose creator and recipient are still there. */
 interface Running {

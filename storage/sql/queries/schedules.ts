@@ -268,15 +268,15 @@ export function moveSchedule(move: ScheduleMove): SqlStatement {
   };
 }
 
-/** When the next schedule of any mesh is due in real time that could be leased; null for none. */
+/** When the next schedule of any mesh is due in real time, and its lease over; null for none. */
 export async function nextDueMs(
   executor: SqlExecutor,
-  { nowMs, untilMs }: Pick<Lease, "nowMs" | "untilMs">,
+  { untilMs }: Pick<Lease, "untilMs">,
 ): Promise<number | null> {
   const [row] = await executor.query<{ next: Date | null }>(
-    `select min(s.next_run_at) as next from mesh.scheduled_message s
-      where s.clock = 'real' and s.next_run_at is not null and ${free("$1", "$2")}`,
-    [new Date(nowMs), new Date(untilMs)],
+    `select min(greatest(next_run_at, case when lease_until <= $1 then lease_until end)) as next
+      from mesh.scheduled_message where clock = 'real' and next_run_at is not null`,
+    [new Date(untilMs)],
   );
   return row?.next?.getTime() ?? null;
 }
