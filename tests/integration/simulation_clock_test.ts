@@ -65,11 +65,15 @@ brokerTest(
     const [ada, bob] = await broker.mesh("Ada", "Bob");
     const [adas, bobs] = [await broker.join(ada!), await broker.join(bob!)];
     const { startedAt } = await adas.request("set_clock", { speed: 100 });
-    for (const number of [1, 2]) {
-      for (const peer of [adas, bobs]) {
-        const tick = await peer.nextEvent("tick");
-        const simTime = new Date(Date.parse(String(startedAt)) + number * 60_000).toISOString();
-        assert.deepEqual(tick, { tick: number, simTime, speed: 100 });
+    for (const peer of [adas, bobs]) {
+      let last = 0;
+      for (let count = 0; count < 2; count++) {
+        const { tick, simTime, speed } = await peer.nextEvent("tick");
+        // A machine that is busy tells the newest alone.
+        assert.ok(Number(tick) > last);
+        last = Number(tick);
+        assert.equal(Date.parse(String(simTime)), Date.parse(String(startedAt)) + last * 60_000);
+        assert.equal(speed, 100);
       }
     }
     const paused = await adas.request("pause_clock");
@@ -90,14 +94,14 @@ brokerTest(
     await before[0].request("set_clock", { speed: 100 });
     await before[1].request("set_clock", { speed: 100 });
     const paused = await before[1].request("pause_clock");
-    await before[0].nextEvent("tick");
+    const { tick } = await before[0].nextEvent("tick");
     const stoodMs = await simulatedMs(before[0]);
     await broker.restart();
     const running = await broker.join(ada!);
     const still = await broker.join(bob!);
     const nowMs = await simulatedMs(running);
     assert.ok(nowMs >= stoodMs, "it does not go back");
-    assert.equal((await running.nextEvent("tick")).tick, 2);
+    assert.ok(Number((await running.nextEvent("tick")).tick) > Number(tick), "no tick twice");
     const status = await still.request("get_clock");
     assert.deepEqual([status.state, status.simTime], ["paused", paused.simTime]);
   },
