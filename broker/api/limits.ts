@@ -338,6 +338,7 @@ export const LIMITS = {
     summary: "tables and indexes of a mesh's own database",
   },
   sqlTables: { value: 200, unit: "tables", summary: "tables of one schema answer" },
+  sqlColumns: { value: 200, unit: "columns", summary: "columns of a table in a schema answer" },
   clockSpeed: { value: 100, unit: "times", summary: "speed of a mesh's simulated time" },
   memoryBytes: { value: 16_384, unit: "bytes", summary: "the text of one memory" },
   memoriesPerMesh: {

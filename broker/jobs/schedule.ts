@@ -4,6 +4,7 @@
 import { type CancelTimer, every } from "../core/clock.ts";
 import type { ConnectionTable } from "../core/connection_table.ts";
 import type { BrokerContext } from "../core/context.ts";
+import { releaseLapsedTasks } from "../core/tasks/task_releases.ts";
 import { cleanFiles, removeOrphans } from "./clean_files.ts";
 import { keepMemories } from "./memory_upkeep.ts";
 import { forgetOldSessions } from "./retention.ts";
@@ -12,6 +13,7 @@ import { forgetEndedSchedules } from "./schedule_runs.ts";
 import { startScheduler } from "./scheduler.ts";
 import { startSimulationTicks } from "./simulation_ticks.ts";
 import { watchStore } from "./store_health.ts";
+import { forgetClosedTasks } from "./task_upkeep.ts";
 
 const QUARTER_MINUTE_MS = 15_000;
 const MINUTE_MS = 60_000;
@@ -39,6 +41,8 @@ export function startJobs(broker: BrokerContext, table: ConnectionTable): Cancel
     regularly(MINUTE_MS, "activity", () => broker.activity.flush(broker.meshes.all())),
     regularly(MINUTE_MS, "memories", () => keepMemories(broker)),
     regularly(HOUR_MS, "retention", () => forgetOldSessions(broker)),
+    regularly(QUARTER_MINUTE_MS, "task leases", () => releaseLapsedTasks(broker)),
+    regularly(HOUR_MS, "closed tasks", () => forgetClosedTasks(broker)),
     regularly(HOUR_MS, "rotation", () => rotationDue(broker)),
     regularly(HOUR_MS, "files", () => cleanFiles(broker)),
     regularly(DAY_MS, "orphaned files", () => removeOrphans(broker)),
