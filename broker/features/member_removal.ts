@@ -12,6 +12,7 @@ import type { Member } from "../core/model.ts";
 import { namedMember } from "../core/named_member.ts";
 import { announceRekey } from "../core/rekey.ts";
 import { isActive } from "../core/targets.ts";
+import { releaseTasksOfGone } from "../core/tasks/task_releases.ts";
 
 export type Exit = "kick" | "disconnect";
 type Input = Parameters<Handlers<typeof members, Call>["kick"]>[1];
@@ -46,7 +47,10 @@ export async function showOut(call: Call, exit: Exit, input: Input) {
     if (exit === "kick") member.kickedAtMs = atMs;
     for (const session of [...member.sessions.values()]) broker.sessions.end(session, code, why);
   }
-  if (exit === "kick") announceRekey(broker, mesh, "member_kicked");
+  if (exit === "kick") {
+    announceRekey(broker, mesh, "member_kicked");
+    await releaseTasksOfGone(broker, mesh, affected, { forGood: false });
+  }
   const names = affected.map((member) => member.displayName);
   return { kicked: names, affected: names };
 }

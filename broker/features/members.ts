@@ -23,6 +23,7 @@ import type { Member } from "../core/model.ts";
 import { namedMember } from "../core/named_member.ts";
 import { announceRekey } from "../core/rekey.ts";
 import { isActive } from "../core/targets.ts";
+import { releaseTasksOfGone } from "../core/tasks/task_releases.ts";
 import { showOut } from "./member_removal.ts";
 
 /** As many members may have a grant list of their own. */
@@ -152,6 +153,7 @@ async function remove(
   const { id: memberId, displayName: name, pubkey } = member;
   broker.events.toMesh(member.mesh, memberEvents.memberRemoved, { memberId, name, pubkey, reason });
   await broker.delivery.memberRemoved(member);
+  await releaseTasksOfGone(broker, member.mesh, [member], { forGood: true });
 }
 
 function requireNotOwner(member: Member, what: string): void {
