@@ -6,6 +6,7 @@ import { printAnswer } from "../../ui/print.ts";
 import { marks, printable, style } from "../../ui/style.ts";
 import { table } from "../../ui/text.ts";
 import type { Verb, VerbContext, VerbResult } from "../verb.ts";
+import { playShared, type SharedThing } from "./shared_things.ts";
 import { type Person, Stage } from "./stage.ts";
 
 const BURST = 12;
@@ -84,6 +85,13 @@ class Demo {
     return await this.#judge();
   }
 
+  /** The second part, for those who are there already. */
+  async share(): Promise<SharedThing[]> {
+    const [ada, bob] = this.#stage.people as [Person, Person];
+    this.#tell("Ada shares a file, a memory, a task, a schedule, a graph, a SQL table and state");
+    return await playShared(ada, bob);
+  }
+
   async #burst(from: Person, to: Person): Promise<void> {
     for (let index = 1; index <= BURST; index++) {
       if (index === BURST / 2) {
@@ -157,6 +165,18 @@ function show(messages: readonly Shown[], tookMs: number): string {
   return `${table([heading, ...rows])}\n\n${verdict}`;
 }
 
+function showShared(things: readonly SharedThing[]): string {
+  if (things.length === 0) return "";
+  const rows = things.map(({ ok, what, made, got }) => [
+    ok ? marks.done() : marks.failed(),
+    what,
+    printable(made),
+    printable(got),
+  ]);
+  const heading = ["", "shared", "by Ada", "what Bob got"].map(style.dim);
+  return `\n\n${table([heading, ...rows])}`;
+}
+
 function seconds(timeMs: number): string {
   return `${(timeMs / 1000).toFixed(1)} s`;
 }
@@ -170,16 +190,25 @@ async function run(context: VerbContext): Promise<VerbResult> {
   // Its agents outlive whoever started them.
   context.atCancel(() => stage.close());
   let messages: Shown[];
+  let shared: SharedThing[];
   try {
-    messages = await new Demo(stage, tell).play();
+    const demo = new Demo(stage, tell);
+    messages = await demo.play();
+    shared = context.flags.all === true ? await demo.share() : [];
   } finally {
     await stage.close();
   }
   const tookMs = Date.now() - startedMs;
-  const ok = messages.every((message) => message.exactlyOnce);
+  const exactlyOnce = messages.every((message) => message.exactlyOnce);
+  const ok = exactlyOnce && shared.every((thing) => thing.ok);
   return {
-    data: { messages, took_ms: tookMs, exactly_once: ok },
-    text: show(messages, tookMs),
+    data: {
+      messages,
+      took_ms: tookMs,
+      exactly_once: exactlyOnce,
+      ...(context.flags.all === true ? { shared } : {}),
+    },
+    text: show(messages, tookMs) + showShared(shared),
     exit: ok ? 0 : 8,
   };
 }
@@ -189,8 +218,8 @@ export const demo: Verb = {
   summary: "Show it: a broker, three agents, a crash, and every message exactly once",
   details: "Runs in a temporary folder and removes everything; nothing of yours is touched.",
   args: [],
-  flags: [],
-  examples: ["claudemesh demo", "claudemesh demo --json"],
+  flags: [{ syntax: "--all", summary: "then share a file, a memory, a task and more" }],
+  examples: ["claudemesh demo", "claudemesh demo --all", "claudemesh demo --json"],
   json: true,
   run,
 };

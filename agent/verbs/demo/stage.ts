@@ -14,6 +14,8 @@ const DECODER = new TextDecoder();
 /** A person of the demo: a home of its own, and the verbs run in it. */
 export class Person {
   readonly name: string;
+  /** What is this person's alone. */
+  readonly folder: string;
   /** Where the agent's socket is; outside the demo's folder if that one has a long path. */
   readonly runDir: string;
   readonly #environment: Record<string, string>;
@@ -22,6 +24,7 @@ export class Person {
 
   constructor(name: string, folder: string) {
     this.name = name;
+    this.folder = folder;
     this.#environment = {
       CLAUDEMESH_CONFIG_DIR: join(folder, ".claudemesh"),
       CLAUDEMESH_DISPLAY_NAME: name,
