@@ -106,6 +106,37 @@ Deno.test("a message says how urgent it is, who wrote it, and to whom", () => {
   });
 });
 
+Deno.test("a reminder says who set it and that it is not end-to-end encrypted", () => {
+  const reminder = message({ type: "reminder", verification: "none", priority: "now" });
+  const { content, meta } = messageEvent(reminder, "2026-11-21T10:00:02.000Z");
+  assert.equal(
+    content,
+    "[reminder set by Ada, kept by the broker, not end-to-end encrypted]: hello",
+  );
+  assert.deepEqual([meta.subtype, meta.verification], ["reminder", "none"]);
+  assert.match(inboxEvent(reminder).content, /^\[inbox\] A reminder set by Ada is due in team/);
+  const signed = messageEvent(message({ type: "reminder" }), "2026-11-21T10:00:02.000Z");
+  assert.equal(signed.content, "Ada: hello");
+  assert.ok(!("subtype" in signed.meta), "a peer's message is no reminder, whatever it is called");
+});
+
+Deno.test("a tick is a heartbeat, missed runs are told with what became of them", () => {
+  const tick = system("tick", { tick: 3, simTime: "2026-11-21T10:03:00.000Z", speed: 10 })!;
+  assert.equal(
+    tick.content,
+    "[heartbeat] tick 3, simulated time 2026-11-21T10:03:00.000Z, x10",
+  );
+  const data = { message: "stand-up", toName: "@team", reason: "late", missed: 3, ran: 1 };
+  assert.equal(
+    system("reminder_missed", data)?.content,
+    '[system] Your reminder "stand-up" for @team missed 3 runs (late), 1 made up for.',
+  );
+  assert.match(
+    system("reminder_missed", { ...data, missed: 1, ran: 0 })!.content,
+    /missed a run \(late\), none was made up for/,
+  );
+});
+
 Deno.test("a message that cannot be read is a warning with the sender's key in place of its text", () => {
   const refused = message({ text: null, state: "rejected", reason: "bad signature" });
   const { content } = messageEvent(refused, "");

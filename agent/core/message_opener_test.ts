@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { sealDirect, sealDirectV1 } from "../../crypto/direct_message.ts";
+import { toBase64 } from "../../crypto/bytes.ts";
 import { sealGroup } from "../../crypto/group_message.ts";
 import { newEpochKey } from "../../crypto/mesh_key.ts";
 import { generateKeyPair, type KeyPair } from "../../crypto/sign.ts";
 import { type OpenerKeys, openMessage } from "./message_opener.ts";
+import { isReminder } from "./reminder_text.ts";
 import { type PushFrame, readPush } from "./push_frame.ts";
 
 const ADA = generateKeyPair();
@@ -140,6 +142,54 @@ Deno.test("a box of body version 1 proves the member's key, but a session's key 
     senderPubkey: EVE.publicKey,
   });
   assert.equal(openMessage(bySession, KEYS).verification, "none");
+});
+
+function reminder(change: Partial<PushFrame> = {}): PushFrame {
+  const ciphertext = toBase64(new TextEncoder().encode("stand-up ☕"));
+  const plain = { bodyVersion: 0, subtype: "reminder", clientMessageId: "schedule:1:2" };
+  return frame({ nonce: "", ciphertext }, { ...plain, ...change });
+}
+
+Deno.test("a reminder of the broker's is read, with nothing proved of who set it", () => {
+  for (const targetSpec of [BOB.publicKey, "@eng", "*"]) {
+    const message = openMessage(reminder({ targetSpec, toMember: null }), KEYS);
+    assert.deepEqual(
+      [message.state, message.type, message.body, message.verification, message.identity],
+      ["ok", "reminder", "stand-up ☕", "none", null],
+    );
+    assert.ok(isReminder(message));
+  }
+});
+
+for (
+  const [what, push, reason] of [
+    ["plain text that is no reminder", reminder({ subtype: null }), /not encrypted/],
+    ["plain text of another kind", reminder({ subtype: "webhook" }), /not encrypted/],
+    ["a reminder with a nonce", reminder({ nonce: direct().nonce }), /not encrypted/],
+    ["a reminder that is no UTF-8", reminder({ ciphertext: "//4=" }), /not a message/],
+    ["a reminder that is no base64", reminder({ ciphertext: "stand-up" }), /not a message/],
+    ["plain text under body version 1", reminder({ bodyVersion: 1 }), /decrypted/],
+    [
+      "plain text under body version 2",
+      reminder({ bodyVersion: 2 }),
+      /decrypted|malformed|message/,
+    ],
+  ] as const
+) {
+  Deno.test(`${what} is rejected, its text unread`, () => {
+    const message = openMessage(push, KEYS);
+    assert.deepEqual([message.state, message.body], ["rejected", null]);
+    assert.match(message.reason!, reason);
+    assert.ok(!isReminder(message));
+  });
+}
+
+Deno.test("no peer makes a message of its own look like a reminder", () => {
+  const named = { ...fields(BOB.publicKey), type: "reminder" };
+  const sealed = frame(sealDirect(named, ADA.secretKey, BOB.publicKey), { subtype: "reminder" });
+  const message = openMessage(sealed, KEYS);
+  assert.deepEqual([message.type, message.verification], ["reminder", "signed"]);
+  assert.ok(!isReminder(message));
 });
 
 Deno.test("no push, whatever it holds, makes it throw or shows text that nobody signed", () => {

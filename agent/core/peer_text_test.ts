@@ -60,6 +60,16 @@ Deno.test("characters that hide or reorder text are taken out, its lines stay", 
   assert.ok(text.includes("\nabc\nd\te\n"));
 });
 
+Deno.test("a reminder is from who set it as the broker says, with no key beside it", () => {
+  const reminder = message({ type: "reminder", verification: "none" });
+  const { text } = peerText([reminder], 5_000);
+  assert.match(text, /from="reminder set by Ada"/);
+  assert.match(text, /verified="kept by the broker, not end-to-end encrypted"/);
+  assert.ok(!text.includes("from_key="));
+  const named = peerText([message({ type: "reminder" })], 5_000).text;
+  assert.match(named, /from="Ada" from_key=/);
+});
+
 Deno.test("what has no text says why instead", () => {
   const waiting = message({ text: null, state: "pending_key", reason: "no key of epoch 3" });
   const refused = message({ text: null, state: "rejected", reason: "bad signature" });

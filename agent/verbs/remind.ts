@@ -97,12 +97,13 @@ export const remind: Verb = {
       cron?: string;
       timeZone?: string;
     };
+    const who = textFlag(context, "to") === undefined ? "yourself" : printable(toName);
+    const isReal = textFlag(context, "clock") !== "simulation";
+    const when = isReal ? whenOf(deliverAt) : `${isoOf(deliverAt)} simulated`;
     const repeats = cron === undefined ? "" : `, then ${printable(cron)} (${timeZone})`;
     return {
       data: { mesh, ...output },
-      text: `${marks.done()} ${printable(toName)}  ${whenOf(deliverAt)}${repeats}  ${
-        style.dim(scheduledId)
-      }`,
+      text: `${marks.done()} ${who}  ${when}${repeats}  ${style.dim(scheduledId)}`,
     };
   },
 };
