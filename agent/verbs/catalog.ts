@@ -8,6 +8,7 @@ import { doctor } from "./doctor.ts";
 import { create, join } from "./enrol.ts";
 import { hook } from "./hook.ts";
 import { install, uninstall } from "./hosts.ts";
+import { forget, recall, remember } from "./memory.ts";
 import { info, invite, leave, list, ping, status } from "./meshes.ts";
 import { inbox, outbox, send } from "./messages.ts";
 import { block, grant, grants, kick, peers, revoke, verify } from "./people.ts";
@@ -16,6 +17,7 @@ import { remind, remindCancel, remindList } from "./remind.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
 import { stateWatch } from "./state_watch.ts";
 import { streamPublish, streamWatch } from "./streams.ts";
+import { taskClaim, taskComplete, taskList, taskRenew, taskShow } from "./tasks.ts";
 import type { Verb } from "./verb.ts";
 
 /** In the order of `--help`. */
@@ -34,6 +36,14 @@ export const writtenVerbs: readonly Verb[] = [
   remindCancel,
   streamPublish,
   streamWatch,
+  taskList,
+  taskShow,
+  taskClaim,
+  taskRenew,
+  taskComplete,
+  remember,
+  recall,
+  forget,
   status,
   profile,
   info,

@@ -50,12 +50,16 @@ function lineOf(result: CallResult): string {
   return `${result.mesh}: ✓ ${JSON.stringify(result.output)}`;
 }
 
-function shown(results: readonly CallResult[], offset: number): ToolAnswer {
+function shown(results: readonly CallResult[], offset: number, skipped: number): ToolAnswer {
   const paged = results.map((result) =>
     result.ok
       ? {
         ...result,
-        output: pagedOutput(result.output, offset, Math.floor(ANSWER_BYTES / results.length)),
+        output: pagedOutput(result.output, {
+          offset,
+          skipped,
+          budgetBytes: Math.floor(ANSWER_BYTES / results.length),
+        }),
       }
       : result
   );
@@ -71,7 +75,11 @@ function shown(results: readonly CallResult[], offset: number): ToolAnswer {
 }
 
 /** What one answer of an operation on one mesh looks like; its fields stand at the top. */
-function shownOne(result: CallResult | undefined, offset: number): ToolAnswer {
+function shownOne(
+  result: CallResult | undefined,
+  offset: number,
+  skipped: number,
+): ToolAnswer {
   if (result === undefined) throw new LocalError("not_joined", "No mesh is joined");
   if (!result.ok) {
     return {
@@ -80,7 +88,7 @@ function shownOne(result: CallResult | undefined, offset: number): ToolAnswer {
       isError: true,
     };
   }
-  const output = pagedOutput(result.output, offset, ANSWER_BYTES);
+  const output = pagedOutput(result.output, { offset, skipped, budgetBytes: ANSWER_BYTES });
   const data = { mesh: result.mesh, ...output };
   return { text: JSON.stringify(data, null, 1), data };
 }
@@ -93,6 +101,8 @@ function derivedTool(op: ToolOp): Tool {
     readOnly: op.tool.readOnly === true,
     input: parametersOf(op),
     async call(context, given) {
+      // An operation that takes an offset itself has left those rows out already.
+      const skipped = "offset" in op.input.shape ? Number(given.offset ?? 0) : 0;
       const offset = typeof given.offset === "number" ? given.offset : 0;
       const mesh = typeof given.mesh === "string" ? { mesh: given.mesh } : {};
       const input = inputOf(op, given);
@@ -104,8 +114,8 @@ function derivedTool(op: ToolOp): Tool {
         every: reach === "every",
       });
       const told = op.reply === "ack" ? results.map((each) => echoed(each, input)) : results;
-      if (reach === "every") return shown(told, offset);
-      return shownOne(told[0], offset);
+      if (reach === "every") return shown(told, offset - skipped, skipped);
+      return shownOne(told[0], offset - skipped, skipped);
     },
   });
 }

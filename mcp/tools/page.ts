@@ -49,11 +49,19 @@ export function pageMarker(page: Page<unknown>): string {
   return `\n[${page.nextOffset} of ${page.total} shown; call again with offset: ${page.nextOffset}]`;
 }
 
+/** Where a page begins, and how much fits on it. */
+export interface Paging {
+  /** Rows of the output's list that are left out. */
+  readonly offset: number;
+  /** Rows that the operation has left out already; what is said of the rest counts them. */
+  readonly skipped?: number;
+  readonly budgetBytes: number;
+}
+
 /** Shortens the longest list of `output` to what fits, and says so in the output. */
 export function pagedOutput(
   output: Readonly<Record<string, unknown>>,
-  offset: number,
-  budgetBytes: number,
+  { offset, skipped = 0, budgetBytes }: Paging,
 ): Record<string, unknown> {
   const lists = Object.entries(output).filter((entry): entry is [string, unknown[]] =>
     Array.isArray(entry[1])
@@ -63,6 +71,8 @@ export function pagedOutput(
   const [name, rows] = longest;
   const rest = byteLength(JSON.stringify({ ...output, [name]: [] }));
   const page = pageOf(rows, offset, budgetBytes - rest);
-  const cut = page.nextOffset === null ? {} : { nextOffset: page.nextOffset, total: page.total };
+  const cut = page.nextOffset === null
+    ? {}
+    : { nextOffset: skipped + page.nextOffset, total: skipped + page.total };
   return { ...output, [name]: page.rows, ...cut };
 }

@@ -36,10 +36,13 @@ Deno.test("a text is cut at a character, within its budget, and says so", () => 
 
 Deno.test("the longest list of an output is what is cut, and the output says where to go on", () => {
   const output = { name: "x", few: [1], many: Array.from({ length: 100 }, (_, index) => index) };
-  const paged = pagedOutput(output, 10, 120);
+  const paged = pagedOutput(output, { offset: 10, budgetBytes: 120 });
   assert.deepEqual([paged.name, paged.few, paged.total], ["x", [1], 100]);
   const many = paged.many as number[];
   assert.equal(many[0], 10);
   assert.equal(paged.nextOffset, 10 + many.length);
-  assert.deepEqual(pagedOutput({ a: 1 }, 0, 10), { a: 1 });
+  const skipped = pagedOutput(output, { offset: 0, skipped: 10, budgetBytes: 120 });
+  assert.equal(skipped.nextOffset, 10 + (skipped.many as number[]).length);
+  assert.equal(skipped.total, 110);
+  assert.deepEqual(pagedOutput({ a: 1 }, { offset: 0, budgetBytes: 10 }), { a: 1 });
 });

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import type { Sql } from "../../storage/sql/port.ts";
 import { openLocal } from "../../agent/core/local_client.ts";
 import { stopAgent } from "../../agent/core/agent_launch.ts";
+import { ops } from "../../broker/api/catalog.ts";
 import { TestBroker } from "../support/broker.ts";
 import { type McpClient, McpHome } from "../support/mcp_client.ts";
 import { openTestStore, truncateAll } from "../support/sql.ts";
@@ -51,6 +52,17 @@ async function withPair(
     await bob.close();
     await broker.close();
   }
+}
+
+/** The example of the operation behind a tool, by the tool's names for its fields. */
+function exampleArguments(toolName: string): Record<string, unknown> {
+  const op = ops.find((each) => each.tool?.name === toolName);
+  const shownAs = Object.entries(op?.tool?.rename ?? {}).map(([shown, field]) => [field, shown]);
+  const names = Object.fromEntries(shownAs) as Record<string, string>;
+  const entries = Object.entries(op?.example.input ?? {})
+    .filter(([field]) => !op?.tool?.hide?.includes(field))
+    .map(([field, value]) => [names[field] ?? field, value]);
+  return Object.fromEntries(entries);
 }
 
 async function openTalking(
@@ -104,15 +116,16 @@ withSdkClient(
       const { tools } = await client.client.listTools();
       const args: Record<string, Record<string, unknown>> = {
         send_message: { to: "Bob", message: "x" },
-        message_status: { id: "12345678" },
-        set_summary: { summary: "x" },
-        set_status: { status: "idle" },
-        set_visible: { visible: true },
-        join_group: { name: "x" },
-        leave_group: { name: "x" },
+        schedule_reminder: { message: "x", in_seconds: 60 },
+        mesh_query: { sql: "select 1" },
+        claim_task: { id: "12345678" },
+        complete_task: { id: "12345678" },
       };
       for (const { name } of tools.filter((tool) => tool.name !== "check_messages")) {
-        const { isError, text, data } = await client.tool(name, args[name]);
+        const { isError, text, data } = await client.tool(
+          name,
+          args[name] ?? exampleArguments(name),
+        );
         assert.equal(isError, true, name);
         assert.match(text, /No mesh is joined.*\(not_joined\).*claudemesh join LINK/, name);
         assert.ok(JSON.stringify(data).includes("not_joined"), name);
