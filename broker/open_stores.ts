@@ -36,9 +36,9 @@ export async function openStores(
   key: Uint8Array,
 ): Promise<OpenStores> {
   await requireLanguages(sql, settings.memoryLanguages);
-  const meshDatabases = openMeshDatabases(settings);
-  const embedded = embeddedBeside(meshDatabases, settings);
   const onWarning = (message: string) => brokerLog().warn("a store warns", { message });
+  const meshDatabases = await openMeshDatabases(settings, sql, onWarning);
+  const embedded = embeddedBeside(meshDatabases, settings);
   const { qdrant, embeddings } = settings;
   const vectors = await openVectors({ qdrant, meshDatabases, embedded, sql, onWarning });
   const embedder = new Embedder(embeddings === null ? null : new EmbeddingsEndpoint(embeddings));
@@ -58,14 +58,32 @@ export async function openStores(
   };
 }
 
-function openMeshDatabases({ dataDir }: Settings): MeshDatabases {
-  return new PgliteMeshDatabases({ folder: join(dataDir, "meshes") });
+async function openMeshDatabases(
+  settings: Settings,
+  sql: Sql,
+  onWarning: (message: string) => void,
+): Promise<MeshDatabases> {
+  if (sql.driver === "pglite") return embeddedDatabases(settings);
+  const [{ openPostgresMeshDatabases }, { PostgresSql }] = await Promise.all([
+    import("../storage/mesh_database/postgres.ts"),
+    import("../storage/sql/postgres.ts"),
+  ]);
+  if (!(sql instanceof PostgresSql)) throw new TypeError("the store has another driver");
+  const { databaseUrl } = sql;
+  const diskBytes = settings.limits.sqlDiskBytes;
+  return await openPostgresMeshDatabases({ databaseUrl, diskBytes, onWarning });
+}
+
+function embeddedDatabases({ dataDir, limits }: Settings): MeshDatabases {
+  return new PgliteMeshDatabases({
+    folder: join(dataDir, "meshes"),
+    diskBytes: limits.sqlDiskBytes,
+  });
 }
 
 /** Embedded databases for what those on a server lack; nothing is opened before it is used. */
-function embeddedBeside(databases: MeshDatabases, { dataDir }: Settings): MeshDatabases {
-  if (databases.driver === "pglite") return databases;
-  return new PgliteMeshDatabases({ folder: join(dataDir, "meshes") });
+function embeddedBeside(databases: MeshDatabases, settings: Settings): MeshDatabases {
+  return databases.driver === "pglite" ? databases : embeddedDatabases(settings);
 }
 
 async function openGraph(

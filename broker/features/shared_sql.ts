@@ -1,6 +1,7 @@
 /**
  * A mesh's own SQL tables: what members write runs in the mesh's own database, with that mesh's rights alone.
  */
+import { meshSchema } from "../../storage/mesh_database/names.ts";
 import type { MemberSql, MemberSqlResult } from "../../storage/mesh_database/port.ts";
 import { SqlError } from "../../storage/sql/port.ts";
 import { MeshError } from "../api/errors.ts";
@@ -13,70 +14,85 @@ type Tables = SchemaOutput["tables"];
 
 export const sharedSql: Handlers<typeof contract, Call> = {
   async query(call, { sql, limit, offset }) {
+    takeTurn(call);
     const result = await run(call, { text: sql, readOnly: true }, { limit, offset });
     return shown(result, offset);
   },
 
   async execute(call, { sql }) {
     const { broker, connection: { mesh, member } } = call;
-    const limit = broker.settings.limits.sqlRows;
-    const audited = broker.ledger.append({
+    takeTurn(call);
+    // The mesh's database commits on its own: what may change it is on record before.
+    await broker.ledger.append({
       mesh,
       statements: [],
       audits: [{ event: "sql_executed", actor: member, payload: { chars: sql.length } }],
     });
-    // The mesh's database commits on its own; what may have changed it is on record before.
-    await audited;
-    const result = await run(call, { text: sql, readOnly: false }, { limit, offset: 0 });
+    const { sqlRows } = broker.settings.limits;
+    const result = await run(call, { text: sql, readOnly: false }, { limit: sqlRows, offset: 0 });
     return { ...shown(result, 0), nextOffset: null };
   },
 
   async schema(call) {
-    const { sqlTables } = call.broker.settings.limits;
-    const text = schemaText(sqlTables + 1);
-    const result = await run(call, { text, readOnly: true }, { limit: sqlTables + 1, offset: 0 });
-    const tables = result.rows.map(([table]) => table) as Tables;
-    return {
-      tables: tables.slice(0, sqlTables),
-      truncated: tables.length > sqlTables || result.isCut,
+    const { broker, connection: { mesh } } = call;
+    takeTurn(call);
+    const { limits } = broker.settings;
+    const statement = {
+      text: SCHEMA,
+      params: [meshSchema(mesh.id), limits.sqlTables + 1, limits.sqlColumns],
     };
+    const bounds = { timeoutMs: limits.sqlTimeoutMs };
+    try {
+      const [rows = []] = await broker.stores.meshDatabases.batch(mesh.id, [statement], bounds);
+      const tables = rows.map(({ table }) => table) as Tables;
+      const fitting = fittingTables(tables.slice(0, limits.sqlTables), limits.sqlResultBytes);
+      return { tables: fitting, truncated: tables.length > fitting.length };
+    } catch (error) {
+      throw refusal(error, limits);
+    }
   },
 };
 
-/** The tables of the first schema of the search path, one JSON document a row; `limit` is a number of ours. */
-function schemaText(limit: number): string {
-  return `SELECT json_build_object(
-      'name', c.relname,
-      'kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-        WHEN 'f' THEN 'foreign table' ELSE 'table' END,
-      'columns', coalesce((
-        SELECT json_agg(json_strip_nulls(json_build_object(
-          'name', a.attname,
-          'type', format_type(a.atttypid, a.atttypmod),
-          'nullable', NOT a.attnotnull,
-          'default', pg_get_expr(d.adbin, d.adrelid),
-          'primaryKey', CASE WHEN a.attnum = ANY (i.indkey::int2[]) THEN true END
-        )) ORDER BY a.attnum)
-        FROM pg_attribute a
-        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-      ), '[]'::json))
-    FROM pg_class c
-    WHERE c.relnamespace = current_schema()::regnamespace
-      AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
-    ORDER BY c.relname
-    LIMIT ${limit}`;
+/** The tables of schema `$1`, one JSON document a row: at most `$2` tables with `$3` columns each. */
+const SCHEMA = `SELECT json_build_object(
+    'name', c.relname,
+    'kind', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+      WHEN 'f' THEN 'foreign table' ELSE 'table' END,
+    'columns', coalesce((
+      SELECT json_agg(json_strip_nulls(json_build_object(
+        'name', a.attname,
+        'type', format_type(a.atttypid, a.atttypmod),
+        'nullable', NOT a.attnotnull,
+        'default', left(pg_get_expr(d.adbin, d.adrelid), 200),
+        'primaryKey', CASE WHEN a.attnum = ANY (i.indkey::int2[]) THEN true END
+      )) ORDER BY a.attnum)
+      FROM pg_attribute a
+      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary
+      WHERE a.attrelid = c.oid AND a.attnum BETWEEN 1 AND $3 AND NOT a.attisdropped
+    ), '[]'::json)) AS "table"
+  FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
+  WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
+  ORDER BY c.relname
+  LIMIT $2`;
+
+function fittingTables(tables: Tables, maxBytes: number): Tables {
+  let left = maxBytes;
+  const end = tables.findIndex((table) => (left -= JSON.stringify(table).length) < 0);
+  return end < 0 ? tables : tables.slice(0, Math.max(1, end));
+}
+
+function takeTurn({ broker, connection: { member } }: Call): void {
+  const perMinute = broker.settings.limits.sqlStatementsPerMinute;
+  broker.rates.require(`sql ${member.id}`, { perMinute, burst: perMinute / 2 }, "SQL statements");
 }
 
 async function run(
-  { broker, connection: { mesh, member } }: Call,
+  { broker, connection: { mesh } }: Call,
   sql: Pick<MemberSql, "text" | "readOnly">,
   { limit, offset }: { limit: number; offset: number },
 ): Promise<MemberSqlResult> {
   const { limits } = broker.settings;
-  const perMinute = limits.sqlStatementsPerMinute;
-  broker.rates.require(`sql ${member.id}`, { perMinute, burst: perMinute / 2 }, "SQL statements");
   const bounds = {
     timeoutMs: limits.sqlTimeoutMs,
     maxRows: limit,
@@ -90,27 +106,27 @@ async function run(
   }
 }
 
-/** The member's own statement failed: PostgreSQL's words are for the one who wrote it. */
+/** PostgreSQL's words are for the member who wrote the statement; what is the broker's own trouble is passed on. */
 function refusal(error: unknown, limits: { sqlTimeoutMs: number; sqlDiskBytes: number }): unknown {
   if (!(error instanceof SqlError)) return error;
   const { kind, sqlState, message } = error;
   if (kind === "timeout") {
-    return new MeshError(
-      "limit",
-      `the statement was cut off after ${limits.sqlTimeoutMs} ms; read fewer rows, or add an index`,
-      { data: { limit: limits.sqlTimeoutMs }, cause: error },
-    );
+    const text =
+      `the statement was cut off after ${limits.sqlTimeoutMs} ms; read fewer rows, or add an index`;
+    return new MeshError("limit", text, { data: { limit: limits.sqlTimeoutMs } });
   }
-  if (kind === "full") {
-    return new MeshError(
-      "limit",
-      `${message}; a mesh's database has ${limits.sqlDiskBytes} bytes: delete rows or drop tables`,
-      { data: { limit: limits.sqlDiskBytes }, cause: error },
-    );
+  if (kind === "unavailable") {
+    return new MeshError("unavailable", message, { data: { retry_after_ms: 1_000 } });
   }
-  if (kind === "unavailable" || sqlState === null) return error;
+  if (kind === "full" && sqlState === null) {
+    const limit = limits.sqlDiskBytes;
+    const text = `${message}, and ${limit} is the most; delete rows or drop tables first`;
+    return new MeshError("limit", text, { data: { limit } });
+  }
+  if (sqlState === null) return error;
   const text = `${message} (SQLSTATE ${sqlState})`;
-  if (sqlState === "42501") return new MeshError("forbidden", text, { cause: error });
+  if (kind === "full") return new MeshError("limit", `${text}; do less in one statement`);
+  if (sqlState === "42501") return new MeshError("forbidden", text);
   if (sqlState === "25006") {
     return new MeshError("invalid_argument", `${text}; use mesh_execute to change something`);
   }

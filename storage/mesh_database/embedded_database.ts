@@ -15,6 +15,8 @@ const MAX_WAITING = 64;
 const OPEN_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 const MAINTENANCE_TIMEOUT_MS = 60_000;
+/** After so long a database makes room for others that wait, even when it has more to do. */
+const TURN_MS = 3_000;
 
 export interface EmbeddedDatabaseParts {
   readonly folder: string;
@@ -25,6 +27,8 @@ export interface EmbeddedDatabaseParts {
   template(): Promise<string>;
   /** Resolves when this database may be opened. */
   admit(): Promise<void>;
+  /** Whether others wait for a place. */
+  isPlaceWanted(): boolean;
   /** Called whenever there is nothing left to do. */
   onQuiet(): void;
 }
@@ -32,7 +36,7 @@ export interface EmbeddedDatabaseParts {
 export class EmbeddedDatabase {
   readonly #parts: EmbeddedDatabaseParts;
   #channel: EmbeddedChannel | null = null;
-  #isOpening = false;
+  #openedAtMs = 0;
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
   #idleTimer: ReturnType<typeof setTimeout> | null = null;
@@ -115,8 +119,15 @@ export class EmbeddedDatabase {
 
   async #opened(): Promise<EmbeddedChannel> {
     if (this.#closed) throw new SqlError("unavailable", "the broker is stopping");
-    if (this.#channel !== null) return this.#channel;
+    if (this.#channel !== null) {
+      // A mesh that always has something to do must not keep the others out.
+      const isOverTime = performance.now() - this.#openedAtMs > TURN_MS;
+      if (!isOverTime || !this.#parts.isPlaceWanted()) return this.#channel;
+      await this.#shutDown();
+      this.#parts.onQuiet();
+    }
     await this.#parts.admit();
+    this.#openedAtMs = performance.now();
     const { folder, schema, diskBytes } = this.#parts;
     const channel = this.#channel = new EmbeddedChannel();
     try {

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { flush } from "../sql/flush.ts";
 import { openEmbeddedPostgres } from "./embedded_postgres.ts";
+import { withoutTenantReach } from "./tenant_reach.ts";
 
 /**
  * `member` runs what members write, `program` what this program does for the mesh (vectors, graphs). AGE makes a schema
@@ -20,6 +21,14 @@ const ROLES_AND_EXTENSIONS = `
   GRANT USAGE ON SCHEMA ag_catalog TO program;
   GRANT SELECT ON ALL TABLES IN SCHEMA ag_catalog TO program;
   CREATE SCHEMA program AUTHORIZATION program;
+  CREATE SCHEMA mesh_tenant;
+  GRANT USAGE ON SCHEMA mesh_tenant TO member;
+  CREATE FUNCTION mesh_tenant.used_bytes() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS $$
+    SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint
+    FROM pg_class WHERE relowner = 'member'::regrole AND relkind IN ('r', 'm', 'S')
+  $$;
 `;
 
 /**
@@ -32,6 +41,7 @@ export async function makeEmbeddedFolder(
 ): Promise<void> {
   const postgres = await openEmbeddedPostgres(folder, onFatal);
   await postgres.script(ROLES_AND_EXTENSIONS);
+  await postgres.script(withoutTenantReach("postgres"));
   await postgres.close();
   flushTree(folder);
 }

@@ -1,14 +1,8 @@
 /** What the main thread and the worker of a mesh's embedded database say to each other. Types only. */
 import type { EngineFailure, ResultSet } from "../sql/pglite_messages.ts";
 import type { EncodedStatement } from "../sql/values.ts";
-import type { MemberSqlBounds, MemberSqlResult } from "./port.ts";
-
-/** A member's statement on its way to the worker. */
-export interface EmbeddedMemberSql {
-  readonly text: string;
-  readonly readOnly: boolean;
-  readonly bounds: Required<MemberSqlBounds>;
-}
+import type { BoundedMemberSql } from "./member_transaction.ts";
+import type { MemberSqlResult } from "./port.ts";
 
 /** How the worker is to open a mesh's database. */
 export interface EmbeddedOptions {
@@ -29,7 +23,7 @@ export type EmbeddedCommand =
   | { readonly kind: "make"; readonly folder: string }
   | { readonly kind: "open"; readonly options: EmbeddedOptions }
   | { readonly kind: "batch"; readonly statements: readonly EncodedStatement[] }
-  | { readonly kind: "run"; readonly sql: EmbeddedMemberSql }
+  | { readonly kind: "run"; readonly sql: BoundedMemberSql }
   | { readonly kind: "maintain" }
   | { readonly kind: "close" };
 

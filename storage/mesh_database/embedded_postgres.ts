@@ -6,7 +6,9 @@ import { PGlite } from "@electric-sql/pglite";
 import { age } from "@electric-sql/pglite-age";
 import { vector } from "@electric-sql/pglite-pgvector";
 import { EngineDiedError } from "../sql/pglite_engine.ts";
+import type { ResultSet } from "../sql/pglite_messages.ts";
 import { SyncedNodeFs } from "../sql/synced_node_fs.ts";
+import type { EncodedStatement } from "../sql/values.ts";
 import { readReply, type WireReply } from "../sql/wire_reader.ts";
 import { WireWriter } from "../sql/wire_writer.ts";
 
@@ -116,10 +118,24 @@ export class EmbeddedPostgres {
     return reply;
   }
 
-  /** Runs a script of the program's own. @throws {SqlError} of the first failure. */
-  async script(text: string): Promise<void> {
+  /** Runs the program's own statements as one transaction. @throws {SqlError} of the first failure. */
+  async run(statements: readonly EncodedStatement[]): Promise<ResultSet[]> {
+    for (const { text, params } of statements) {
+      this.writer.parse("", text);
+      this.writer.execute("", params);
+    }
+    this.writer.sync();
+    return [...(await this.reply()).results];
+  }
+
+  /**
+   * Runs a script of the program's own.
+   * @returns the command tag of its last statement.
+   * @throws {SqlError} of the first failure.
+   */
+  async script(text: string): Promise<string> {
     this.writer.query(text);
-    await this.reply();
+    return (await this.reply()).tags.at(-1) ?? "";
   }
 
   async close(): Promise<void> {

@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { sqlFailure } from "../sql/sql_failure.ts";
 import { SqlError } from "../sql/port.ts";
 import { memberValue } from "./member_values.ts";
-import type { MemberSqlBounds } from "./port.ts";
+import type { AnswerBounds } from "./member_transaction.ts";
 
 const HEADER_BYTES = 5;
 /** Messages that are no rows are small; one that claims more is not kept either. */
@@ -16,6 +16,12 @@ export interface ReplyColumn {
   readonly name: string;
   readonly typeOid: number;
 }
+
+const NO_COPY_IN = new SqlError(
+  "invalid",
+  "there are no rows to COPY from: add them with INSERT",
+  "0A000",
+);
 
 const decoder = new TextDecoder();
 
@@ -28,21 +34,27 @@ export class MemberReply {
   /** Where the session stands (`I`, `T`, `E`); null: PostgreSQL has not come back yet. */
   status: string | null = null;
   isCut = false;
-  /** Bytes that came, kept or not. */
-  receivedBytes = 0;
-  readonly #bounds: Required<MemberSqlBounds>;
-  /** The command tag, such as `INSERT 0 3`; null while the statement did not complete. */
+  /** True when nobody waits for the rest. */
+  isBrokenOff = false;
+  readonly #bounds: AnswerBounds;
+  #receivedBytes = 0;
   #tag: string | null = null;
   #keptBytes = 0;
   #nameBytes = 0;
   #skipped = 0;
+  #isCopyIn = false;
   /** The start of a message whose rest is still to come. */
   #partial: Uint8Array = new Uint8Array();
   /** Bytes to pass over: the rest of a message that is not kept. */
   #passOver = 0;
 
-  constructor(bounds: Required<MemberSqlBounds>) {
+  constructor(bounds: AnswerBounds) {
     this.#bounds = bounds;
+  }
+
+  /** The command tag, such as `INSERT 0 3`; null when the statement did not complete. */
+  get tag(): string | null {
+    return this.#tag;
   }
 
   /** Rows returned or changed, from the command tag; null where PostgreSQL does not say. */
@@ -51,9 +63,20 @@ export class MemberReply {
     return match === null ? null : Number(match[1]);
   }
 
+  /** Whether what is still to come is too much to wait for, and of no use. */
+  get isWorthBreakingOff(): boolean {
+    const { mayBreakOff, maxBytes } = this.#bounds;
+    return mayBreakOff && this.isCut && this.#receivedBytes > 4 * maxBytes;
+  }
+
+  /** Whether a message has begun and not ended. */
+  get hasRest(): boolean {
+    return this.#partial.length > 0 || this.#passOver > 0;
+  }
+
   /** Takes the next bytes of the answer; they are copied where they are kept. */
   push(chunk: Uint8Array): void {
-    this.receivedBytes += chunk.length;
+    this.#receivedBytes += chunk.length;
     const start = Math.min(this.#passOver, chunk.length);
     this.#passOver -= start;
     if (this.#partial.length === 0) return this.#read(chunk, start);
@@ -109,8 +132,11 @@ export class MemberReply {
       case "s":
         this.isCut = true;
         break;
+      case "G":
+        this.#isCopyIn = true;
+        break;
       case "E":
-        this.failure ??= readFailure(reader);
+        this.failure ??= this.#isCopyIn ? NO_COPY_IN : readFailure(reader);
         break;
       case "Z":
         this.status = reader.character();

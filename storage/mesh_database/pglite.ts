@@ -3,6 +3,7 @@
  * one not used for longest is closed for the next.
  */
 import { join } from "node:path";
+import { type DataFolderLock, lockDataFolder } from "../sql/data_folder_lock.ts";
 import { flush } from "../sql/flush.ts";
 import { type Row, SqlError, type SqlStatement } from "../sql/port.ts";
 import { encodeStatement } from "../sql/values.ts";
@@ -34,6 +35,7 @@ export class PgliteMeshDatabases implements MeshDatabases {
   /** By mesh id, the least recently used first. */
   readonly #databases = new Map<string, EmbeddedDatabase>();
   #template: Promise<string> | null = null;
+  #lock: Promise<DataFolderLock> | null = null;
   /** Waiting for one of the open databases to have nothing to do. */
   readonly #waiting: (() => void)[] = [];
   #closing: Promise<void> | null = null;
@@ -76,6 +78,7 @@ export class PgliteMeshDatabases implements MeshDatabases {
     for (const wake of this.#waiting.splice(0)) wake();
     await Promise.all([...this.#databases.values()].map((database) => database.close()));
     await this.#template?.catch(() => {});
+    await this.#lock?.then((lock) => lock.release(), () => {});
   }
 
   #database(meshId: string): EmbeddedDatabase {
@@ -93,6 +96,7 @@ export class PgliteMeshDatabases implements MeshDatabases {
       idleMs: this.#options.idleMs,
       template: () => this.#madeTemplate(),
       admit: () => this.#admit(database),
+      isPlaceWanted: () => this.#waiting.length > 0,
       onQuiet: () => this.#waiting.shift()?.(),
     });
     this.#databases.set(meshId, database);
@@ -101,6 +105,7 @@ export class PgliteMeshDatabases implements MeshDatabases {
 
   /** Waits until one more database may be open, closing the least recently used that has nothing to do. */
   async #admit(asking: EmbeddedDatabase): Promise<void> {
+    await this.#locked();
     while (this.#closing === null) {
       const open = [...this.#databases.values()].filter((each) => each !== asking && each.isOpen);
       if (open.length < this.#options.maxOpen) return;
@@ -109,6 +114,15 @@ export class PgliteMeshDatabases implements MeshDatabases {
       else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
     throw new SqlError("unavailable", "the broker is stopping");
+  }
+
+  /** Keeps the folder to this process. */
+  #locked(): Promise<DataFolderLock> {
+    this.#lock ??= lockDataFolder(this.#options.folder).catch((error) => {
+      this.#lock = null;
+      throw error;
+    });
+    return this.#lock;
   }
 
   /** The folder that new databases are copied from; made on first use, by nobody else meanwhile. */

@@ -54,7 +54,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSq
   const pool = connectionPool(options);
   try {
     const [settings] = await pool.unsafe<DurabilityRow[]>(DURABILITY_QUERY, [], PREPARED);
-    return new PostgresSql(pool, durabilityOf(settings));
+    return new PostgresSql(pool, options.databaseUrl, durabilityOf(settings));
   } catch (error) {
     await pool.end({ timeout: 0 });
     throw failureOf(error);
@@ -97,12 +97,15 @@ function durabilityOf(row: DurabilityRow | undefined): string {
 export class PostgresSql implements Sql {
   readonly driver = "postgres";
   readonly durability: string;
+  /** How it was reached: it may hold a password. */
+  readonly databaseUrl: string;
   readonly #pool: Pool;
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
-  constructor(pool: Pool, durability: string) {
+  constructor(pool: Pool, databaseUrl: string, durability: string) {
     this.#pool = pool;
+    this.databaseUrl = databaseUrl;
     this.durability = durability;
   }
 

@@ -1,0 +1,160 @@
+/**
+ * Mesh databases for tests: a case runs on every driver. The embedded ones start from a folder that is made once and kept in
+ * the temporary folder; the roles that a case leaves on the test server are removed with its database.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import config from "../../deno.json" with { type: "json" };
+import { copyTree } from "../../storage/mesh_database/copy_tree.ts";
+import { PgliteMeshDatabases } from "../../storage/mesh_database/pglite.ts";
+import type { MeshDatabases } from "../../storage/mesh_database/port.ts";
+import { openPostgresMeshDatabases } from "../../storage/mesh_database/postgres.ts";
+import type { Sql } from "../../storage/sql/port.ts";
+import { openPostgres, PostgresSql } from "../../storage/sql/postgres.ts";
+import { driverAvailable, openTestStore } from "./sql.ts";
+
+/** What decides how a new embedded database looks. */
+const TEMPLATE_SOURCES = ["embedded_folder.ts", "embedded_postgres.ts", "tenant_reach.ts"];
+
+export interface TestMeshDatabasesOptions {
+  readonly diskBytes?: number;
+  readonly maxOpen?: number;
+  readonly idleMs?: number;
+}
+
+/** The databases of a test, and the folder or the broker's own store beside which they are. */
+export interface TestMeshDatabases extends AsyncDisposable {
+  readonly databases: MeshDatabases;
+  /** The embedded driver's folder; null on a server. */
+  readonly folder: string | null;
+  /** The operator's view of the server; null for the embedded driver. */
+  readonly operator: Sql | null;
+}
+
+/** Registers one test per driver that gets databases of its own. */
+export function meshDatabasesTest(
+  name: string,
+  run: (test: TestMeshDatabases) => Promise<void>,
+  options: TestMeshDatabasesOptions = {},
+): void {
+  for (const driver of ["pglite", "postgres"] as const) {
+    Deno.test({
+      name: `${name} (${driver})`,
+      ignore: !driverAvailable(driver),
+      fn: async () => {
+        await using test = driver === "pglite"
+          ? await openEmbedded(options)
+          : await openOnServer(options);
+        await run(test);
+      },
+    });
+  }
+}
+
+/** Embedded databases in a folder of the test's own. */
+export async function openEmbedded(
+  options: TestMeshDatabasesOptions = {},
+): Promise<TestMeshDatabases & { databases: PgliteMeshDatabases; folder: string }> {
+  const dataDir = await Deno.makeTempDir({ prefix: "claudemesh-meshes-" });
+  await seedMeshTemplate(dataDir);
+  const folder = join(dataDir, "meshes");
+  const databases = new PgliteMeshDatabases({ folder, ...options });
+  return {
+    databases,
+    folder,
+    operator: null,
+    async [Symbol.asyncDispose]() {
+      await databases.close();
+      await Deno.remove(dataDir, { recursive: true });
+    },
+  };
+}
+
+async function openOnServer({ diskBytes }: TestMeshDatabasesOptions): Promise<TestMeshDatabases> {
+  const operator = await openTestStore("postgres");
+  if (!(operator instanceof PostgresSql)) throw new TypeError("the test store is no server");
+  const { databaseUrl } = operator;
+  const databases = await openPostgresMeshDatabases({
+    databaseUrl,
+    ...(diskBytes === undefined ? {} : { diskBytes }),
+  });
+  return {
+    databases,
+    folder: null,
+    operator,
+    async [Symbol.asyncDispose]() {
+      await databases.close();
+      const roles = await meshRoles(operator);
+      await operator.close();
+      await dropRoles(databaseUrl, roles);
+    },
+  };
+}
+
+/** The roles of the meshes that have a schema in a database. */
+export async function meshRoles(sql: Sql): Promise<string[]> {
+  const rows = await sql.query<{ name: string }>(
+    `SELECT r.rolname::text AS name FROM pg_roles r JOIN pg_namespace n ON n.nspname = r.rolname
+     WHERE r.rolname LIKE 'meshdb\\_%'`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Removes roles whose databases are gone. */
+export async function dropRoles(databaseUrl: string, roles: readonly string[]): Promise<void> {
+  if (roles.length === 0) return;
+  const url = new URL(databaseUrl);
+  url.pathname = "/postgres";
+  const server = await openPostgres({ databaseUrl: url.href, maxConnections: 1 });
+  try {
+    for (const role of roles) await server.query(`DROP ROLE "${role}"`);
+  } finally {
+    await server.close();
+  }
+}
+
+/** Puts the folder that embedded databases start from into a broker's data folder, which saves making it. */
+export async function seedMeshTemplate(dataDir: string): Promise<void> {
+  await copyTree(await cachedTemplate(), join(dataDir, "meshes", "template"));
+}
+
+async function cachedTemplate(): Promise<string> {
+  const hash = createHash("sha256").update(config.imports["@electric-sql/pglite"]);
+  for (const name of TEMPLATE_SOURCES) {
+    const url = new URL(`../../storage/mesh_database/${name}`, import.meta.url);
+    hash.update(await Deno.readTextFile(url));
+  }
+  const path = join(tmpdir(), `claudemesh-test-mesh-${hash.digest("hex").slice(0, 16)}`);
+  const lock = await Deno.open(`${path}.lock`, { write: true, create: true });
+  try {
+    await lock.lock(true);
+    if (!await exists(path)) await makeTemplate(path);
+    return path;
+  } finally {
+    lock.close();
+  }
+}
+
+async function makeTemplate(path: string): Promise<void> {
+  const folder = `${path}.${randomUUID()}`;
+  const databases = new PgliteMeshDatabases({ folder });
+  try {
+    await databases.batch("first", [{ text: "SELECT 1" }], { timeoutMs: 60_000 });
+  } finally {
+    await databases.close();
+  }
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.rename(join(folder, "template"), path);
+  await Deno.remove(folder, { recursive: true });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
