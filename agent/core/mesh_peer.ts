@@ -4,11 +4,13 @@
  */
 import type * as z from "zod";
 import type { Group, Priority } from "../../broker/api/fields.ts";
+import type { members } from "../../broker/api/members.ts";
 import type { Op } from "../../broker/api/op.ts";
 import { sealDirect } from "../../crypto/direct_message.ts";
 import { randomId } from "../../crypto/random.ts";
 import { type AgentClock, systemClock } from "./agent_clock.ts";
 import type { AgentHome, JoinedMesh } from "./agent_home.ts";
+import type { MeshFiles } from "./files/mesh_files.ts";
 import { type InviteWishes, makeInvite } from "./invite_maker.ts";
 import type { LinkStatus } from "./link.ts";
 import { LocalError, summarizeError } from "./local_error.ts";
@@ -85,6 +87,10 @@ export class MeshPeer implements MeshPeerApi {
     };
   }
 
+  get files(): MeshFiles {
+    return this.#running().files;
+  }
+
   start(): void {
     if (this.#runtime !== null) return;
     this.#unusable = null;
@@ -94,6 +100,7 @@ export class MeshPeer implements MeshPeerApi {
         home: this.#home,
         clock: this.#clock,
         call: (op, input, options) => this.call(op, input, options),
+        resolve: (to) => this.resolve(to),
         adopt: (self) => this.#adopt(self),
         emit: (event) => this.#emit(event),
         onChange: () => this.#changed(),
@@ -156,6 +163,8 @@ export class MeshPeer implements MeshPeerApi {
         hint: "this program may be older than the broker",
       });
     }
+    // The agent's own record is what it serves files by; only this machine writes it.
+    if (op.wire === "set_grants") runtime.files.grants.note(grantsOf(input));
     if (own !== undefined && sessionId !== undefined) {
       this.#noteGroups(runtime, op.wire, sessionId, output.data as Record<string, unknown>);
     }
@@ -425,6 +434,10 @@ export class MeshPeer implements MeshPeerApi {
       if (this.#listeners.size > 0) this.#emit({ kind: "state", state: this.state });
     });
   }
+}
+
+function grantsOf(input: unknown): Readonly<Record<string, readonly string[] | null>> {
+  return (input as z.input<typeof members.setGrants.input>).grants;
 }
 
 /** A session's subscriptions are kept here, so that they outlive its connection. */

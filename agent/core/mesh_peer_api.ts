@@ -5,6 +5,7 @@ import type * as z from "zod";
 import type { Group, Priority } from "../../broker/api/fields.ts";
 import type { Op } from "../../broker/api/op.ts";
 import type { JoinedMesh } from "./agent_home.ts";
+import type { MeshFiles } from "./files/mesh_files.ts";
 import type { StreamNews, StreamPosition } from "./stream_news.ts";
 
 /** How it stands with a mesh; a new object after each change. */
@@ -150,6 +151,8 @@ export type PeerEvent =
 export interface MeshPeerApi {
   readonly mesh: JoinedMesh;
   readonly state: MeshPeerState;
+  /** Shared files, and those of peers' disks; throws while a key or file cannot be used. */
+  readonly files: MeshFiles;
   /**
    * Opens the stores and begins to connect. A key or file that cannot be used is told in `state`, and every other call
    * then throws that error until it can be.

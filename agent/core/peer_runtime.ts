@@ -11,6 +11,7 @@ import type { AgentClock } from "./agent_clock.ts";
 import type { AgentHome, JoinedMesh } from "./agent_home.ts";
 import { brokerSocketUrl } from "./broker_url.ts";
 import type { Frame } from "./frame.ts";
+import { MeshFiles } from "./files/mesh_files.ts";
 import { KeyDuties } from "./key_duties.ts";
 import { Link } from "./link.ts";
 import type { InboxMessage, MeshPeerApi, PeerEvent } from "./mesh_peer_api.ts";
@@ -30,6 +31,7 @@ export interface PeerRuntimeOptions {
   readonly home: AgentHome;
   readonly clock: AgentClock;
   readonly call: MeshPeerApi["call"];
+  readonly resolve: MeshPeerApi["resolve"];
   /** Tells what the broker calls this member and lets it do. */
   adopt(self: Pick<JoinedMesh, "role" | "displayName">): void;
   emit(event: PeerEvent): void;
@@ -70,6 +72,7 @@ export class PeerRuntime {
   readonly pings: PingMessages;
   readonly seen: SeenReports;
   readonly streams: StreamFollowing;
+  readonly files: MeshFiles;
   readonly #options: PeerRuntimeOptions;
   #ack: HelloAck | null = null;
   #directoryIsStale = true;
@@ -93,7 +96,7 @@ export class PeerRuntime {
       onFrame: (frame) => this.#onFrame(frame, this.link, null),
       onStatus: (status) => {
         if (status.kind === "up") this.#connected(status.ack);
-        else onChange();
+        else this.#disconnected();
       },
     });
     this.sessions = this.#sessionLinks(url);
@@ -139,7 +142,33 @@ export class PeerRuntime {
       refreshKeys: () => this.duties.refresh(),
       onChange,
     });
+    this.files = this.#meshFiles();
     this.#cancelSweep = clock.after(FIRST_SWEEP_MS, () => this.#sweep());
+  }
+
+  #meshFiles(): MeshFiles {
+    const { mesh, home, clock, call, resolve, emit } = this.#options;
+    const { member, keyring } = this.stores;
+    return new MeshFiles({
+      meshId: mesh.meshId,
+      brokerUrl: mesh.brokerUrl,
+      member,
+      keyring,
+      clock,
+      call,
+      resolve,
+      currentKey: () => {
+        const key = this.currentKey();
+        return key === null ? null : { epoch: keyring.newest, key };
+      },
+      refreshKeys: () => this.duties.refresh(),
+      stateFolder: home.stateDir(mesh.meshId),
+      hostname: Deno.hostname(),
+      onServed: ({ by, ...served }) => {
+        const name = this.stores.directory.member(by)?.displayName ?? by.slice(0, 12);
+        emit({ kind: "system", event: "peer_file_served", data: { pubkey: by, name, ...served } });
+      },
+    });
   }
 
   #sessionLinks(url: string): SessionLinks {
@@ -202,9 +231,10 @@ export class PeerRuntime {
     this.sender.stop();
     const duties = this.duties.stop();
     this.streams.stop();
+    const files = this.files.stop();
     this.receiver.close();
     await Promise.all([this.link.stop(), this.sessions.stop()]);
-    await duties;
+    await Promise.all([duties, files]);
     await this.seen.stop();
     await Promise.allSettled(this.#background);
     this.stores.outbox.close();
@@ -242,7 +272,13 @@ export class PeerRuntime {
     this.seen.report();
     this.sender.pump();
     this.streams.connected(null);
+    this.files.connected();
     this.#inBackground(() => this.refreshDirectory());
+    this.#options.onChange();
+  }
+
+  #disconnected(): void {
+    this.files.connectionLost();
     this.#options.onChange();
   }
 
@@ -251,7 +287,7 @@ export class PeerRuntime {
       for (const push of frame.pushes) this.#onPush(push, link);
     } else if (frame.type === "push") {
       this.#onPush(frame, link);
-    } else if (this.streams.take(follower, frame)) {
+    } else if (this.streams.take(follower, frame) || this.files.take(frame, link)) {
       return;
     } else if (link === this.link && EVENT_FRAMES.has(frame.type)) {
       const { type, ...data } = frame;
@@ -303,6 +339,7 @@ export class PeerRuntime {
 
   #keysChanged(): void {
     this.sender.keysChanged();
+    this.files.keysChanged();
     try {
       this.receiver.openPending();
     } catch {

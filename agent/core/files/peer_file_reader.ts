@@ -3,7 +3,6 @@
  * has signed for this very question, and puts the parts of a file together.
  */
 import { LIMITS } from "../../../broker/api/limits.ts";
-import { MeshError } from "../../../broker/api/errors.ts";
 import { peerFiles } from "../../../broker/api/peer_files.ts";
 import { openPeerFileMessage, sealPeerFileMessage } from "../../../crypto/peer_file_message.ts";
 import { randomId } from "../../../crypto/random.ts";
@@ -162,8 +161,6 @@ export class PeerFileReader {
       const targetPubkey = peer.memberKey;
       await call(peerFiles.peerFileRequest, { targetPubkey, requestId, sealed });
       return await answered.promise;
-    } catch (error) {
-      throw explained(error, peer);
     } finally {
       cancel();
       this.#waiting.delete(requestId);
@@ -175,19 +172,11 @@ function partLength(sizeBytes: number, offset: number): number {
   return Math.max(0, Math.min(LIMITS.peerFileChunkBytes.value, sizeBytes - offset));
 }
 
-/** What the broker's refusal of a question means for a person. */
-function explained(error: unknown, peer: AskedPeer): unknown {
-  if (!(error instanceof MeshError)) return error;
-  if (error.code === "forbidden") return notServed(peer, error);
-  return error;
-}
-
-function notServed(peer: AskedPeer, cause?: unknown): LocalError {
+function notServed(peer: AskedPeer): LocalError {
   return new LocalError("forbidden", `${peer.name} lets you read no files`, {
     exit: 7,
     hint:
       `ask ${peer.name} to run: claudemesh share DIR, and: claudemesh grant YOUR-NAME file-read`,
-    cause,
   });
 }
 

@@ -7,9 +7,9 @@ import { LocalError } from "../local_error.ts";
 export function readState(path: string): unknown {
   try {
     return JSON.parse(Deno.readTextFileSync(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return null;
-    throw unusable(path, error);
+  } catch {
+    // Missing, damaged, or not ours to read: what it would allow is not allowed, and the next write says why.
+    return null;
   }
 }
 
