@@ -2,7 +2,6 @@
  * Opens the stores of what a mesh shares, by the operator's configuration.
  */
 import { join } from "node:path";
-import { hkdfSha256 } from "../crypto/kdf.ts";
 import { AgeGraph } from "../storage/graph/age.ts";
 import type { Graph } from "../storage/graph/port.ts";
 import type { MeshDatabases } from "../storage/mesh_database/port.ts";
@@ -15,6 +14,7 @@ import { openVectors } from "../storage/vectors/open.ts";
 import { Embedder } from "./core/embeddings/embedder.ts";
 import { EmbeddingsEndpoint } from "./core/embeddings/embeddings_endpoint.ts";
 import { brokerLog } from "./core/log.ts";
+import { derivedKey } from "./core/at_rest.ts";
 import { requireLanguages } from "./core/memory_languages.ts";
 import type { Settings } from "./core/settings.ts";
 import type { Stores } from "./core/stores.ts";
@@ -42,7 +42,7 @@ export async function openStores(
   const { qdrant, embeddings } = settings;
   const vectors = await openVectors({ qdrant, meshDatabases, embedded, sql, onWarning });
   const embedder = new Embedder(embeddings === null ? null : new EmbeddingsEndpoint(embeddings));
-  const urls = new SignedUrls(hkdfSha256(key, "claudemesh/transfer-urls", 32));
+  const urls = new SignedUrls(derivedKey(key, "transfer-urls"));
   const objects = await openObjects(settings, urls);
   const graph = await openGraph(settings, meshDatabases);
   return {

@@ -79,8 +79,8 @@ export const sharedFiles = {
     fails: [],
     verb: {
       path: "file list",
-      positionals: ["query"],
-      examples: ["claudemesh file list", "claudemesh file list report --from Ada --json"],
+      positionals: [],
+      examples: ["claudemesh file list", "claudemesh file list --query report --from Ada --json"],
     },
     tool: {
       name: "list_files",

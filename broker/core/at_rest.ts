@@ -6,6 +6,7 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { readPrivateFile, writePrivateFile } from "./private_file.ts";
 import { concatBytes, fromHex, toHex } from "../../crypto/bytes.ts";
+import { hkdfSha256 } from "../../crypto/kdf.ts";
 import { type Random, systemRandom } from "./clock.ts";
 
 /** Seals and opens secrets; `purpose` names the one place a value belongs to. */
@@ -81,6 +82,11 @@ export async function loadAtRestKey(
   const key = (options.random ?? systemRandom).bytes(KEY_BYTES);
   await writePrivateFile(path, toHex(key));
   return { key, source: "made", path };
+}
+
+/** A key of its own (32 bytes) for another use than sealing. */
+export function derivedKey(key: Uint8Array, use: string): Uint8Array {
+  return hkdfSha256(key, `claudemesh/${use}`, KEY_BYTES);
 }
 
 /** What a mesh key kept for a mesh of custody `broker` is sealed for. */

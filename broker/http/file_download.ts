@@ -47,9 +47,10 @@ async function serve({ broker, claims, request }: HttpCall<unknown>): Promise<Re
   const reader = await opened(broker, { bucket, key }, range ?? undefined);
   const isLast = from + length === sizeBytes;
   const stream = readerStream(reader, {
+    length,
     clock: broker.clock,
     stallMs: broker.settings.limits.transferStallMs,
-    onEnd: () => isLast ? completed(broker, about) : Promise.resolve(),
+    onEnd: () => isLast && note(broker, about),
   });
   return streamed(stream, status, headers);
 }
@@ -67,16 +68,14 @@ async function opened(
   }
 }
 
-/** Notes that the last byte went out. */
-async function completed(broker: BrokerContext, { meshId, accessId }: DownloadLabel) {
-  try {
-    const mesh = await broker.meshes.find(meshId);
-    if (mesh === null) return;
-    const statements = [completeAccess(meshId, accessId, broker.clock.now())];
-    await broker.ledger.append({ mesh, statements, audits: [] });
-  } catch (error) {
-    broker.log.warn("a completed download was not noted", { error: String(error) });
-  }
+/** Notes that the last byte went out; the peer need not wait for that. */
+function note(broker: BrokerContext, { meshId, accessId }: DownloadLabel): void {
+  const statements = [completeAccess(meshId, accessId, broker.clock.now())];
+  broker.meshes.find(meshId)
+    .then((mesh) => mesh && broker.ledger.append({ mesh, statements, audits: [] }))
+    .catch((error) =>
+      broker.log.warn("a completed download was not noted", { error: String(error) })
+    );
 }
 
 function gone(): MeshError {

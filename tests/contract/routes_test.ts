@@ -12,8 +12,10 @@ import { RateLimits } from "../../broker/core/rate_limits.ts";
 import { createHttp } from "../../broker/http/app.ts";
 import { AUTHENTICATIONS, type Route } from "../../broker/http/route.ts";
 import { routesOf } from "../../broker/http/routes.ts";
+import { SignedUrls } from "../../storage/objects/signed_urls.ts";
 
 const OPERATOR = "operator-token-of-this-test";
+const urls = new SignedUrls(new Uint8Array(32).fill(1));
 
 interface Overrides {
   readonly meshCreation?: "open" | "operator";
@@ -35,6 +37,7 @@ function bareBroker({ meshCreation = "operator", stopping = false }: Overrides):
     metrics: new Metrics(),
     rates: new RateLimits(clock),
     operatorToken: OPERATOR,
+    stores: { urls },
     publicUrl: () => "https://mesh.example",
     stopping: () => stopping,
   } as unknown as BrokerContext;
@@ -47,6 +50,8 @@ interface Sent {
   readonly from?: string;
   readonly headers?: Record<string, string>;
   readonly body?: string;
+  /** Of a signed URL. */
+  readonly token?: string;
 }
 
 async function call(
@@ -55,7 +60,7 @@ async function call(
   overrides: Overrides = {},
   broker = bareBroker(overrides),
 ): Promise<{ status: number; answer: Record<string, unknown>; headers: Headers }> {
-  const path = route.path.replace(":code", "Ab3dE6gH");
+  const path = route.path.replace(":code", "Ab3dE6gH").replace(":token", sent.token ?? "junk");
   const isPost = route.method === "POST";
   const request = new Request(`https://mesh.example${path}`, {
     method: route.method,
@@ -88,10 +93,13 @@ Deno.test("the routes and their authentication are these and no others", () => {
   assert.deepEqual(
     routes.map((route) => `${route.method} ${route.path} ${route.authentication}`).sort(),
     [
+      "GET /files/:token signed",
       "GET /health public",
       "GET /health/ready public",
       "GET /i/:code invite",
       "GET /metrics operator",
+      "GET /uploads/:token signed",
+      "PATCH /uploads/:token signed",
       "POST /hook/set-status operator",
       "POST /invites/:code/claim invite",
       "POST /join invite",
@@ -141,6 +149,35 @@ for (
       const { status } = await call(route, { ...friend, body: "{" });
       assert.notEqual(status, 403, JSON.stringify(friend));
     }
+  });
+}
+
+for (const route of routes.filter((each) => each.authentication === "signed")) {
+  const name = `${route.method} ${route.path}`;
+
+  Deno.test(`${name}: only a URL that was signed for this passes, and only in time`, async () => {
+    const purpose = route.signedFor;
+    assert.ok(purpose !== undefined, "it does not say what its URL must permit");
+    const claims = { bucket: "mesh-a", key: "shared/f/a", label: "[]", expiresAtMs: 1 };
+    const good = urls.sign({ ...claims, purpose });
+    const others = [
+      "junk",
+      good.slice(0, -1),
+      urls.sign({ ...claims, purpose: purpose === "get" ? "put" : "get" }),
+      new SignedUrls(new Uint8Array(32)).sign({ ...claims, purpose }),
+    ];
+    // The operator's token opens no file either.
+    const headers = { authorization: `Bearer ${OPERATOR}` };
+    for (const token of others) {
+      const { status, answer } = await call(route, { token, headers, from: "127.0.0.1" });
+      assert.equal(status, 401, token);
+      assert.equal(answer.error, "bad_signature");
+    }
+    const expired = urls.sign({ ...claims, purpose, expiresAtMs: 0 });
+    const late = await call(route, { token: expired });
+    assert.deepEqual([late.status, late.answer.error], [410, "expired"]);
+    // This broker has no store: a request that passes runs into that.
+    assert.equal((await call(route, { token: good })).status, 500);
   });
 }
 
