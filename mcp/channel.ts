@@ -110,6 +110,18 @@ function groupNames(data: Data): string {
   return groups.length === 0 ? "" : ` Groups: ${groups.map((each) => `@${each.name}`).join(", ")}.`;
 }
 
+/** A task in a line: its title is a peer's text. */
+function taskOf(data: Data): string {
+  const assignee = text(data, "assignee") === "" ? "" : `, for ${text(data, "assignee")}`;
+  const reason = text(data, "reason") === "" ? "" : ` (${text(data, "reason")})`;
+  const about = `id ${text(data, "taskId")}, ${text(data, "priority")}${assignee}`;
+  return `${JSON.stringify(text(data, "title"))} [${about}]${reason}`;
+}
+
+function actorOf(data: Data): string {
+  return text((data.by ?? {}) as Data, "name") || "Somebody";
+}
+
 function returned(data: Data): string {
   const since = text(data, "lastSeenAt") === "" ? "" : ` Last seen ${text(data, "lastSeenAt")}.`;
   const summary = text(data, "summary") === "" ? "" : ` Was working on: ${text(data, "summary")}`;
@@ -139,6 +151,12 @@ const SYSTEM_LINES: Readonly<Record<string, ((data: Data) => string) | null>> = 
   tick: (data) => `tick ${data.tick}, simulated time ${text(data, "simTime")}, x${data.speed}`,
   mesh_key_changed: null,
   rekey_needed: null,
+  task_created: (data) => `New task: ${taskOf(data)}`,
+  task_claimed: (data) => `${actorOf(data)} claimed the task ${taskOf(data)}`,
+  task_completed: (data) => `${actorOf(data)} completed the task ${taskOf(data)}`,
+  task_released: (data) => `The task is open again: ${taskOf(data)}`,
+  task_cancelled: (data) => `${actorOf(data)} cancelled the task ${taskOf(data)}`,
+  task_unblocked: (data) => `The task waits for nothing any more: ${taskOf(data)}`,
   key_requested: (data) =>
     data.proven === false
       ? `${text(data, "name")} joined without the invite's secret and waits for the mesh key: ` +

@@ -12,6 +12,9 @@ export const COMPOSED_TOOLS = [
   "schedule_reminder",
   "mesh_query",
   "list_streams",
+  "list_tasks",
+  "claim_task",
+  "complete_task",
 ] as const;
 
 /** Returns the names of all tools that are served. */

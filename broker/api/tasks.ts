@@ -145,11 +145,6 @@ export const tasks = {
     rate: "request",
     audit: "task_claimed",
     fails: ["not_found", "ambiguous_prefix", "conflict"],
-    verb: {
-      path: "task claim",
-      positionals: ["taskId"],
-      examples: ["claudemesh task claim T1b2C3d4E5f6 --lease-ms 7200000"],
-    },
     input: z.object({ taskId, leaseMs }),
     output: changed,
     example: { input: { taskId: id }, output: { tasks: [claimed] } },
@@ -163,11 +158,6 @@ export const tasks = {
     rate: "request",
     audit: "task_renewed",
     fails: ["not_found", "ambiguous_prefix", "conflict"],
-    verb: {
-      path: "task renew",
-      positionals: ["taskId"],
-      examples: ["claudemesh task renew T1b2C3d4E5f6"],
-    },
     input: z.object({ taskId, leaseMs }),
     output: changed,
     example: { input: { taskId: id }, output: { tasks: [claimed] } },
@@ -182,11 +172,6 @@ export const tasks = {
     rate: "request",
     audit: "task_completed",
     fails: ["not_found", "ambiguous_prefix", "conflict"],
-    verb: {
-      path: "task complete",
-      positionals: ["taskId", "result"],
-      examples: ['claudemesh task complete T1b2C3d4E5f6 "See CHANGELOG.md"'],
-    },
     input: z.object({
       taskId,
       result: z.string().max(LIMITS.taskResultChars.value).optional().describe("What came of it."),
@@ -247,11 +232,6 @@ export const tasks = {
     rate: "request",
     audit: null,
     fails: ["not_found", "ambiguous_prefix"],
-    verb: {
-      path: "task show",
-      positionals: ["taskId"],
-      examples: ["claudemesh task show T1b2C3d4"],
-    },
     input: z.object({ taskId }),
     output: taskDetails,
     example: {
@@ -307,7 +287,7 @@ const news = z.object({
   tags: z.array(z.string()),
   assignee: z.string().nullable(),
   by: who.nullable().describe("Who did it; null: the broker, as a lease ran out."),
-  bySession: z.string().nullable().describe("The acting session, to which it is no news."),
+  updatedBySession: z.string().nullable().describe("The acting session, to which it is no news."),
   reason: z.string().nullable(),
 });
 export type TaskNews = z.infer<typeof news>;
@@ -323,7 +303,7 @@ const example: TaskNews = {
   tags: ["docs"],
   assignee: null,
   by: ada,
-  bySession: "session1",
+  updatedBySession: "session1",
   reason: null,
 };
 
@@ -339,7 +319,7 @@ export const tasksEvents = {
   taskCompleted: taskEvent("task_completed", "A task was done.", { status: "completed" }),
   taskReleased: taskEvent("task_released", "A claimed task is open again.", {
     by: null,
-    bySession: null,
+    updatedBySession: null,
     reason: "lease_expired",
   }),
   taskCancelled: taskEvent("task_cancelled", "A task is not to be done any more.", {
@@ -347,6 +327,6 @@ export const tasksEvents = {
   }),
   taskUnblocked: taskEvent("task_unblocked", "The last task that this one waited for is closed.", {
     by: null,
-    bySession: null,
+    updatedBySession: null,
   }),
 };

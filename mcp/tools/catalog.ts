@@ -3,9 +3,12 @@
  */
 import * as z from "zod";
 import { checkMessages } from "./check_messages.ts";
+import { claimTask } from "./claim_task.ts";
+import { completeTask } from "./complete_task.ts";
 import { derivedTools } from "./derived_tools.ts";
 import { listPeers } from "./list_peers.ts";
 import { listStreams } from "./list_streams.ts";
+import { listTasks } from "./list_tasks.ts";
 import { meshQuery } from "./mesh_query.ts";
 import { type ChannelState, pingMesh } from "./ping_mesh.ts";
 import { scheduleReminder } from "./schedule_reminder.ts";
@@ -22,6 +25,9 @@ export function allTools(channelState: () => ChannelState): Tool[] {
     scheduleReminder,
     meshQuery,
     listStreams,
+    listTasks,
+    claimTask,
+    completeTask,
     ...derivedTools(),
   ];
 }

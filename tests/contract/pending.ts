@@ -12,7 +12,6 @@ export const PENDING: Readonly<Record<string, readonly string[]>> = {
     "read_peer_file",
     "list_peer_files",
   ],
-  "tasks": ["create_task", "claim_task", "complete_task", "list_tasks"],
   "skills": ["share_skill", "get_skill", "list_skills", "remove_skill", "mesh_skill_deploy"],
   "mcp-registry-peer": ["mesh_mcp_register", "mesh_mcp_list", "mesh_tool_call", "mesh_mcp_remove"],
   "mcp-registry-broker": [

@@ -346,9 +346,9 @@ brokerTest(
     assert.deepEqual(await heard(c!), ["task_created Open"]);
     await change(c!, "claim_task", open);
     const { eventData } = await a!.next(({ event }) => event === "task_claimed");
-    const { by, bySession, status } = eventData as Frame;
+    const { by, updatedBySession, status } = eventData as Frame;
     assert.deepEqual([by, status], [{ name: "Cem", pubkey: cem!.keys.publicKey }, "claimed"]);
-    assert.equal(bySession, `control-${cem!.id}`);
+    assert.equal(updatedBySession, `control-${cem!.id}`);
     await change(a!, "cancel_task", open, { reason: "not needed" });
     const cancelled = await c!.nextEvent("task_cancelled");
     assert.equal(cancelled.reason, "not needed");

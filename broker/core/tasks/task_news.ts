@@ -38,7 +38,7 @@ export function tellTask(
     tags,
     assignee,
     by: by === null ? null : { name: by.displayName, pubkey: by.member.pubkey },
-    bySession: by?.id ?? null,
+    updatedBySession: by?.id ?? null,
     reason,
   };
   const named = new Set([
