@@ -21,6 +21,13 @@ const FENCE = /^```(\S*)[ \t]*(.*)$/;
  * @throws {SyntaxError} when a fence is not closed, or when no block belongs to the test.
  */
 export function commandBlocks(markdown: string, name: string): CommandBlock[] {
+  const chosen = fencedBlocks(markdown).filter((block) => block.attributes.test === name);
+  if (chosen.length === 0) throw new SyntaxError(`no block says test=${name}`);
+  return chosen;
+}
+
+/** Reads all fenced blocks, in order. @throws {SyntaxError} when a fence is not closed. */
+export function fencedBlocks(markdown: string): CommandBlock[] {
   const blocks: CommandBlock[] = [];
   let open: { line: number; language: string; info: string; text: string[] } | null = null;
   for (const [index, line] of markdown.split("\n").entries()) {
@@ -39,9 +46,7 @@ export function commandBlocks(markdown: string, name: string): CommandBlock[] {
     } else open.text.push(line);
   }
   if (open !== null) throw new SyntaxError(`line ${open.line}: the fence is not closed`);
-  const chosen = blocks.filter((block) => block.attributes.test === name);
-  if (chosen.length === 0) throw new SyntaxError(`no block says test=${name}`);
-  return chosen;
+  return blocks;
 }
 
 function attributesOf(info: string): Record<string, string> {
