@@ -259,6 +259,23 @@ timeTest("leases taken at the same moment never overlap", async (stage) => {
   assert.equal(new Set(ids).size, 90);
 });
 
+timeTest("what is called off at the last moment is not sent", async (stage) => {
+  const [ada] = await stage.broker.mesh("Ada");
+  const peer = await stage.join(ada!);
+  const { id } = await schedule(peer, { message: "no", inSeconds: 3_600 });
+  const { context } = stage.broker;
+  const clock = { ...context.clock, now: () => systemClock.now() + HOUR_MS };
+  const answers: Frame[] = [];
+  const find: typeof context.meshes.find = async (meshId) => {
+    answers.push(await peer.request("cancel_scheduled", { scheduledId: id }));
+    return await context.meshes.find(meshId);
+  };
+  const meshes = { find } as typeof context.meshes;
+  assert.equal(await new ScheduleRuns({ ...context, clock, meshes }, "late").runDue(), false);
+  assert.deepEqual(answers.map(({ ok }) => ok), [true], "it was leased by then");
+  await assertNothing(peer);
+});
+
 timeTest("an occurrence that was sent in another way is not sent again", async (stage) => {
   const [ada] = await stage.broker.mesh("Ada");
   const peer = await stage.join(ada!);
