@@ -17,13 +17,19 @@ interface Dependency {
   readonly error?: string;
 }
 
+/** Without the store nothing works; without the others their own features do not. */
+interface Dependencies {
+  readonly store: Dependency;
+  readonly objects: Dependency;
+}
+
 /** The three routes; uptime counts from this call. */
 export function healthRoutes(broker: BrokerContext): Route[] {
   const startedAtMs = broker.clock.now();
-  let asking: Promise<Dependency> | null = null;
-  /** Whoever asks while an answer is on its way gets that one: asking often costs the store nothing. */
-  function askStore(): Promise<Dependency> {
-    asking ??= readBack(broker).finally(() => {
+  let asking: Promise<Dependencies> | null = null;
+  /** Whoever asks while an answer is on its way gets that one: asking often costs the stores nothing. */
+  function ask(): Promise<Dependencies> {
+    asking ??= readAllBack(broker).finally(() => {
       asking = null;
     });
     return asking;
@@ -47,7 +53,7 @@ export function healthRoutes(broker: BrokerContext): Route[] {
       rate: null,
       body: null,
       answers: "json",
-      handle: async () => ready(broker, await askStore()),
+      handle: async () => ready(broker, await ask()),
     }),
     route({
       method: "GET",
@@ -68,10 +74,12 @@ function alive(broker: BrokerContext, startedAtMs: number): object {
     version: config.version,
     uptime: Math.floor((broker.clock.now() - startedAtMs) / 1000),
     store: { driver: broker.sql.driver, durability: broker.sql.durability },
+    objects: { driver: broker.stores.objects.driver },
   };
 }
 
-function ready(broker: BrokerContext, store: Dependency): Response {
+function ready(broker: BrokerContext, dependencies: Dependencies): Response {
+  const { store } = dependencies;
   broker.metrics.storeHealthy.set(store.ok ? 1 : 0);
   const ok = store.ok && !broker.stopping();
   const reason = broker.stopping() ? "stopping" : store.ok ? undefined : "store";
@@ -79,31 +87,43 @@ function ready(broker: BrokerContext, store: Dependency): Response {
     {
       status: ok ? "ready" : "not_ready",
       ...(reason === undefined ? {} : { reason }),
-      dependencies: { store },
+      dependencies,
     },
     ok ? 200 : 503,
   );
 }
 
+async function readAllBack(broker: BrokerContext): Promise<Dependencies> {
+  const { sql, stores: { objects } } = broker;
+  const [store, bytes] = await Promise.all([
+    readBack(broker, "store", sql),
+    readBack(broker, "store of objects", objects),
+  ]);
+  return { store, objects: bytes };
+}
+
 /** A store that hangs is as red as one that refuses. */
-async function readBack(broker: BrokerContext): Promise<Dependency> {
-  const { clock, sql } = broker;
+async function readBack(
+  { clock, log }: BrokerContext,
+  what: string,
+  store: { readonly driver: string; ping(): Promise<void> },
+): Promise<Dependency> {
   const startMs = clock.now();
   const late = Promise.withResolvers<never>();
   const cancel = clock.after(READ_BACK_MS, () => {
     late.reject(new Error(`no answer within ${READ_BACK_MS} ms`));
   });
   try {
-    await Promise.race([sql.ping(), late.promise]);
-    return { ok: true, driver: sql.driver, took_ms: clock.now() - startMs };
+    await Promise.race([store.ping(), late.promise]);
+    return { ok: true, driver: store.driver, took_ms: clock.now() - startMs };
   } catch (cause) {
-    broker.log.error("the store does not answer", { error: String(cause) });
+    log.error(`the ${what} does not answer`, { error: String(cause) });
     // The cause may name hosts and users: it is for the log alone.
     return {
       ok: false,
-      driver: sql.driver,
+      driver: store.driver,
       took_ms: clock.now() - startMs,
-      error: "the store does not answer; the broker's log says why",
+      error: `the ${what} does not answer; the broker's log says why`,
     };
   } finally {
     cancel();
