@@ -28,7 +28,8 @@ create table mesh.scheduled_message (
   check ((cron is null) = (time_zone is null)),
   check ((next_run_at is null) = (ended_at is not null))
 );
-create index on mesh.scheduled_message (next_run_at) where next_run_at is not null and clock = 'real';
+create index on mesh.scheduled_message (next_run_at)
+  where next_run_at is not null and clock = 'real';
 create index on mesh.scheduled_message (mesh_id, next_run_at)
   where next_run_at is not null and clock = 'simulation';
 create index on mesh.scheduled_message (mesh_id, member_id, next_run_at);
