@@ -7,6 +7,7 @@ import {
   channelEvent,
   inboxEvent,
   messageEvent,
+  streamEvent,
   systemEvent,
   welcomeEvent,
 } from "./channel.ts";
@@ -199,4 +200,65 @@ Deno.test("the welcome tells who one is, who is here and what waits", () => {
   assert.match(event.content, /You are Ada in the mesh team\. Here are: Bob\. 2 unread/);
   assert.equal(event.meta.peer_names, '["Bob"]');
   isAccepted(event);
+});
+
+function streamNews(news: Extract<LocalEvent, { kind: "stream" }>["news"]) {
+  return streamEvent({ kind: "stream", mesh: "team", meshId: "mesh1", news });
+}
+
+Deno.test("an event of a stream says which, who and what, with its number beside", () => {
+  const event = streamNews({
+    kind: "event",
+    stream: "builds",
+    seq: 7,
+    data: { ok: true },
+    publishedBy: "Ada",
+    publishedByKey: KEY,
+    publishedAt: "2026-11-21T10:00:00.000Z",
+  })!;
+  assert.equal(event.content, '[stream:builds] from Ada: {"ok":true}');
+  const { kind, stream, seq, published_by } = event.meta;
+  assert.deepEqual([kind, stream, seq, published_by], ["stream_data", "builds", "7", "Ada"]);
+  isAccepted(event);
+});
+
+Deno.test("a gap and the end of a stream are told, its beginning is not", () => {
+  const gap = streamNews({ kind: "gap", stream: "builds", from: 3, to: 9 })!;
+  assert.match(gap.content, /events 3 to 9 are not kept any more/);
+  const ended = streamNews({ kind: "ended", stream: "builds" })!;
+  assert.equal(ended.content, "[stream:builds] was deleted.");
+  for (const event of [gap, ended]) isAccepted(event);
+  assert.equal(streamNews({ kind: "begun", stream: "builds", from: 1 }), null);
+});
+
+Deno.test("an event that is too long says where all of it is", () => {
+  const event = streamNews({
+    kind: "event",
+    stream: "builds",
+    seq: 7,
+    data: "x".repeat(60_000),
+    publishedBy: "Ada",
+    publishedByKey: KEY,
+    publishedAt: "2026-11-21T10:00:00.000Z",
+  })!;
+  assert.ok(event.content.length < 21_000);
+  assert.match(event.content, /\[cut; `claudemesh stream history builds --from 7 --limit 1`/);
+});
+
+Deno.test("what became of a task is a line with its id; a peer's title cannot break out of it", () => {
+  const data = {
+    taskId: "T1b2C3d4E5f6",
+    title: 'Write "it"\nnow',
+    priority: "high",
+    assignee: "Bob",
+    by: { name: "Ada", pubkey: KEY },
+    reason: null,
+  };
+  assert.equal(
+    system("task_created", data)?.content,
+    '[system] New task: "Write \\"it\\"\\nnow" [id T1b2C3d4E5f6, high, for Bob]',
+  );
+  assert.match(system("task_completed", data)?.content ?? "", /^\[system\] Ada completed the task/);
+  const lapsed = { ...data, by: null, reason: "lease_expired" };
+  assert.match(system("task_released", lapsed)?.content ?? "", /open again:.*\(lease_expired\)$/);
 });

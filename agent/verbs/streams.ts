@@ -59,7 +59,8 @@ export const streamPublish: Verb = {
       const seqs = await publishLines(publish);
       return {
         data: { stream, events: seqs.count, lastSeq: seqs.last },
-        text: `${marks.done()} ${seqs.count} events  ${style.dim(`up to ${seqs.last ?? "-"}`)}`,
+        text: `${marks.done()} ${seqs.count} ${seqs.count === 1 ? "event" : "events"}  ` +
+          style.dim(`up to ${seqs.last ?? "-"}`),
       };
     }
     const text = words === "-" ? await new Response(Deno.stdin.readable).text() : words;
@@ -253,7 +254,7 @@ function tell(news: StreamNews, json: boolean): void {
   if (news.kind !== "event") return;
   const { kind: _, ...event } = news;
   if (json) return printJsonLine(event);
-  const head = `${style.dim(`#${event.seq}`)} ${style.bold(printable(event.publishedBy))} ` +
+  const head = `${style.dim(String(event.seq))} ${style.bold(printable(event.publishedBy))} ` +
     style.dim(relativeTime(Date.parse(event.publishedAt), Date.now()));
   printAnswer(`${head}  ${printable(JSON.stringify(event.data))}`);
 }

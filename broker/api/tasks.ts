@@ -13,8 +13,8 @@ const STATES = ["open", "claimed", "completed", "cancelled"] as const;
 export type TaskStatus = (typeof STATES)[number];
 export type TaskPriority = (typeof PRIORITIES)[number];
 
-const taskId = z.string().min(8).max(64).regex(
-  /^[A-Za-z0-9_-]+$/,
+const taskId = z.string().max(64).regex(
+  /^[A-Za-z0-9_-]{8,}$/,
   "must be a task id, or its first 8 or more characters",
 ).describe("Task id, or its first 8 or more characters.");
 const tag = z.string().min(1).max(LIMITS.tagChars.value);
