@@ -1,7 +1,7 @@
 /**
  * `deno task bench`: measures the program against its targets and against NATS in the same run.
  *
- *     --only a,b      only these figures (direct, latency, fan_out, crowd, drain, start_up, memory)
+ *     --only a,b      only these figures (direct, latency, fan_out, crowd, drain, start_up, memory, recall)
  *     --quick         fewer repetitions: a minute and a half instead of five
  *     --json FILE     also writes the results as JSON
  *     --write         also writes docs/BENCHMARKS.md
@@ -22,6 +22,7 @@ import { measureDrain } from "./figures/drain.ts";
 import { measureFanOut } from "./figures/fan_out.ts";
 import { measureLatency } from "./figures/latency.ts";
 import { measureMemory } from "./figures/memory.ts";
+import { measureRecall } from "./figures/recall.ts";
 import { measureStartUp } from "./figures/start_up.ts";
 import { describeMachine, QUIET_LOAD, quietMoment, withLoadOfOthers } from "./machine.ts";
 import { figureText, type MeasuredFigure, type Report, reportPage, verdicts } from "./report.ts";
@@ -37,6 +38,7 @@ const FIGURES: ReadonlyMap<string, (run: BenchRun) => Promise<FigureResult>> = n
   ["drain", measureDrain],
   ["start_up", measureStartUp],
   ["memory", measureMemory],
+  ["recall", measureRecall],
 ]);
 
 function readFlags() {

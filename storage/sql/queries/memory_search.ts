@@ -120,9 +120,11 @@ export async function searchMemories(
   const indexed = search.query === null ? null : withoutOrder(search.query);
   const exact = indexed === search.query ? null : search.query;
   const sifted = exact !== null || search.excluded !== null || search.excludedTags.length > 0;
+  // Each search for the beginning of a word gathers all its places first, so that few are better.
+  const least = indexed?.includes(":*") ? 1 : 0;
   const placeOf = (tag: string) => `${meshId}#${tag}`;
   const rows = await sql.query<Partial<MemoryRow> & { matches: number }>(
-    searchSql(indexed !== null),
+    searchSql(indexed !== null, least),
     [
       meshId,
       exact,
@@ -158,29 +160,34 @@ const RANK = "ts_rank_cd(search, coalesce($2::tsquery, $11::tsquery), 1)";
 /**
  * Places of the mesh `$1` from its newest number down, each number in one of them: at least as many small spans as make a
  * larger one, then larger ones, so that few searches of the index cover everything and none goes much further than the
- * ones before it.
+ * ones before it. The smallest are those of the level `least`.
  */
-const SPANS = `select $1 || '/' || level || '/' || place as place
-  from (select max(number) as number from mesh.memory where mesh_id = $1) as newest
-  cross join lateral (${LEVELS.map(spansOfLevel).join(" union all ")}) as spans
-  order by level, place desc`;
+function spansSql(least: number): string {
+  const levels = LEVELS.map((_, level) => level).filter((level) => level >= least);
+  return `select $1 || '/' || level || '/' || place as place
+    from (select max(number) as number from mesh.memory where mesh_id = $1) as newest
+    cross join lateral (${
+    levels.map((level) => spansOfLevel(level, least)).join(" union all ")
+  }) as spans
+    order by level, place desc`;
+}
 
 /** SQL of one level's spans: from where the smaller ones ended down to the last but one that is larger. */
-function spansOfLevel(span: number, level: number): string {
-  const larger = LEVELS[level + 1];
-  const first = level === 0 ? `number / ${span}` : `number / ${span} - 2`;
+function spansOfLevel(level: number, least: number): string {
+  const [span, larger] = [LEVELS[level]!, LEVELS[level + 1]];
+  const first = level === least ? `number / ${span}` : `number / ${span} - 2`;
   const last = larger === undefined
     ? "0"
     : `greatest(number / ${larger} - 1, 0) * ${larger / span}`;
   return `select ${level} as level, generate_series(${first}, ${last}, -1) as place`;
 }
 
-/** The statement of a search, with or without words (`$11`). */
-function searchSql(hasWords: boolean): string {
+/** The statement of a search, with or without words (`$11`); `least` as in `spansSql`. */
+function searchSql(hasWords: boolean, least: number): string {
   return `with ranked as materialized (
       select id, number, ${hasWords ? RANK : "0::float4"} as rank
       from (
-        select found.* from (${SPANS}) as span
+        select found.* from (${spansSql(least)}) as span
         cross join lateral (
           select id, number, search, places from mesh.memory
           where mesh_id = $1 and places @> (array[span.place] || $4::text[])

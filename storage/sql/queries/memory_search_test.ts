@@ -8,7 +8,7 @@ import {
   searchQuery,
   type SearchTerm,
 } from "./memory_search.ts";
-import { placesSql } from "./memory.ts";
+import { LEVELS, placesSql } from "./memory.ts";
 import { insertMember, insertMesh } from "./mesh_creation.ts";
 
 const LANGUAGES = ["simple", "english"];
@@ -28,8 +28,8 @@ const SEARCH: Omit<MemorySearch, "query"> = {
   offset: 0,
 };
 
-/** A mesh with `count` memories: all have "common", one in 1,000 has "rare", the first two have a phrase. */
-async function fill(sql: Sql, meshId: string, count: number): Promise<void> {
+/** A mesh with an owner. */
+async function found(sql: Sql, meshId: string): Promise<void> {
   await sql.transaction(async (tx) => {
     const ownerPubkey = meshId.padEnd(64, "0");
     const mesh = { id: meshId, slug: meshId, name: meshId, ownerPubkey, createdAtMs: 0 };
@@ -46,19 +46,29 @@ async function fill(sql: Sql, meshId: string, count: number): Promise<void> {
       proven: true,
       joinedAtMs: 0,
     });
-    await tx.query(
-      `insert into mesh.memory (mesh_id, id, number, content, tags, remembered_by,
-          remembered_by_name, remembered_session, remembered_at, languages, search, places)
-        select $1, 'id' || n, n, content, array['notes'], $1 || 'owner', 'Owner', 's', now(),
-          'simple,english', to_tsvector('simple', content) || to_tsvector('english', content),
-          ${placesSql("$1", "n", "array['notes']")}
-        from generate_series(0, $2::int8 - 1) as n cross join lateral (
-          select 'common words of note ' || n || case when n % 1000 = 0 then ' rare' else '' end ||
-            case when n < 2 then ' exactly this order' else ' this order exactly' end as content
-        ) as made`,
-      [meshId, count],
-    );
   });
+}
+
+/** Writes memories with these numbers: all have "common", one in 1,000 has "rare", the first two have a phrase. */
+async function write(sql: Sql, meshId: string, numbers: readonly number[]): Promise<void> {
+  await sql.query(
+    `insert into mesh.memory (mesh_id, id, number, content, tags, remembered_by,
+        remembered_by_name, remembered_session, remembered_at, languages, search, places)
+      select $1, 'id' || n, n, content, array['notes'], $1 || 'owner', 'Owner', 's', now(),
+        'simple,english', to_tsvector('simple', content) || to_tsvector('english', content),
+        ${placesSql("$1", "n", "array['notes']")}
+      from unnest($2::int8[]) as n cross join lateral (
+        select 'common words of note ' || n || case when n % 1000 = 0 then ' rare' else '' end ||
+          case when n < 2 then ' exactly this order' else ' this order exactly' end as content
+      ) as made`,
+    [meshId, numbers],
+  );
+}
+
+/** A mesh with `count` memories without a gap. */
+async function fill(sql: Sql, meshId: string, count: number): Promise<void> {
+  await found(sql, meshId);
+  await write(sql, meshId, [...Array(count).keys()]);
 }
 
 /** The nodes of a plan. */
@@ -140,4 +150,19 @@ eachDriver("what another mesh has in front changes nothing", async (open) => {
   assert.equal((await searchMemories(sql, "nobody", search)).matches, 0);
   const newest = await searchMemories(sql, "small", { ...search, query: null, limit: 2 });
   assert.deepEqual(newest.rows.map(({ id }) => id), ["id2999", "id2998"]);
+});
+
+eachDriver("every memory is found once, whatever the number of the newest is", async (open) => {
+  const sql = await open();
+  const edges = LEVELS.flatMap((span) => [1, 2, 3, 4, 5, 7, 8, 9].map((times) => span * times))
+    .flatMap((edge) => [edge - 1, edge]);
+  const numbers = [...new Set([0, ...edges])].toSorted((a, b) => a - b);
+  await found(sql, "mesh");
+  for (const [index, number] of numbers.entries()) {
+    await write(sql, "mesh", [number]);
+    for (const query of ["'common'", "'comm':*", null]) {
+      const { matches } = await searchMemories(sql, "mesh", { ...SEARCH, query });
+      assert.equal(matches, index + 1, `${query} up to ${number}`);
+    }
+  }
 });
