@@ -18,7 +18,7 @@ Deno.test("a sender has what it was granted, without an entry the defaults, with
 Deno.test("a member that never granted anything grants the defaults", () => {
   const recipient = { grants: new Map() };
   assert.equal(isGranted(recipient, { pubkey: "key" }, "dm"), true);
-  assert.equal(isGranted(recipient, { pubkey: "key" }, "state-write"), false);
+  assert.equal(isGranted(recipient, { pubkey: "key" }, "file-read"), false);
 });
 
 Deno.test("what goes to many needs broadcast, all else dm", () => {

@@ -46,6 +46,7 @@ function dispatchAs(role: "owner" | "member"): {
     log: brokerLog(),
     metrics: new Metrics(),
     rates: new RateLimits(clock),
+    activity: { count() {} },
     stopping: () => false,
   } as unknown as BrokerContext;
   const answers: Record<string, unknown>[] = [];
