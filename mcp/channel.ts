@@ -135,6 +135,13 @@ function missedRuns(data: Data): string {
     `${missed === 1 ? "a run" : `${missed} runs`} (${text(data, "reason")}), ${made}.`;
 }
 
+/** A file in a line: its name is a peer's text. */
+function sharedFile(data: Data): string {
+  const name = JSON.stringify(text(data, "name"));
+  return `${text(data, "from")} shared the file ${name} (${data.size} bytes): ` +
+    `get_file with id ${text(data, "fileId")} fetches it.`;
+}
+
 /** Event -> its line; null: nothing that a model needs to hear. Others are shown as they are. */
 const SYSTEM_LINES: Readonly<Record<string, ((data: Data) => string) | null>> = {
   peer_joined: (data) => `${text(data, "name")} joined the mesh.${groupNames(data)}`,
@@ -149,6 +156,10 @@ const SYSTEM_LINES: Readonly<Record<string, ((data: Data) => string) | null>> = 
   member_renamed: (data) => `A member is now called ${text(data, "name")}.`,
   reminder_missed: missedRuns,
   tick: (data) => `tick ${data.tick}, simulated time ${text(data, "simTime")}, x${data.speed}`,
+  file_shared: sharedFile,
+  file_deleted: (data) => `The shared file ${JSON.stringify(text(data, "name"))} was deleted.`,
+  // Of a peer that reads in this machine's shared folder: for the agent's log.
+  peer_file_served: null,
   mesh_key_changed: null,
   rekey_needed: null,
   task_created: (data) => `New task: ${taskOf(data)}`,

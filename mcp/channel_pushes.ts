@@ -69,7 +69,7 @@ export class ChannelPushes {
   }
 
   #eventFor(event: LocalEvent): ChannelEvent | null {
-    if (this.#mode === "off" || event.kind === "state") return null;
+    if (this.#mode === "off" || event.kind === "state" || event.kind === "transfer") return null;
     if (event.kind === "system") return systemEvent(event);
     if (event.kind === "stream") return streamEvent(event);
     const { message } = event;

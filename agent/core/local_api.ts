@@ -3,9 +3,10 @@
  * parameters are checked by its schema here; results are typed. Clients import the types alone.
  */
 import * as z from "zod";
-import { displayName, groups, messageMode, priority } from "../../broker/api/fields.ts";
+import { displayName, groups, id, messageMode, priority } from "../../broker/api/fields.ts";
 import { LIMITS } from "../../broker/api/limits.ts";
 import { streamName } from "../../broker/api/streams.ts";
+import type { LocalSharedFolder, PeerFileList, PeerFileRead, Transfer } from "./file_types.ts";
 import type {
   AgentInfo,
   CallResult,
@@ -37,6 +38,14 @@ const meshChoice = z.string().min(1).max(64).optional().describe("The slug of a 
 const sessionId = z.string().min(1).max(128).describe("The host's own name of its session.");
 const messageIds = z.array(z.string().min(1).max(64)).min(1).max(1024);
 const waitMs = z.int().min(0).max(60_000);
+const path = z.string().min(1).max(4_096);
+const absolutePath = path.describe("Absolute.");
+const names = z.array(z.string().min(1).max(600)).max(64);
+const peer = z.string().min(1).max(600).describe("Whose; `slug:name` picks a mesh.");
+/** A transfer goes on when this has passed; `file.transfer` waits on. */
+const transferWaitMs = waitMs.default(50_000).describe("How long to wait for its end.");
+const transfer = z.string().min(1).max(64).describe("The transfer's id at this agent.");
+const force = z.boolean().default(false).describe("Write over what is there.");
 
 const attach = z.object({
   sessionId,
@@ -114,6 +123,66 @@ export const localMethods = {
   "stream.watch": method<WatchedStream>()(z.object({ mesh: meshChoice, stream: streamName })),
   "messages.watch": method<{ watching: true }>()(z.object({ mesh: meshChoice })),
   "hook": method<HookAnswer>()(hook),
+  // Transfers end with the connection that began them, and tell it how far they are by events.
+  "file.share": method<Transfer>()(z.object({
+    mesh: meshChoice,
+    path: absolutePath,
+    name: z.string().min(1).max(LIMITS.fileNameChars.value).optional(),
+    tags: z.array(z.string().min(1).max(LIMITS.tagChars.value)).max(LIMITS.tags.value).optional(),
+    to: names.default([]).describe("Members; nobody: the whole mesh."),
+    expiresInMs: z.int().min(60_000).max(LIMITS.ephemeralMostMs.value).optional().describe(
+      "The file goes by itself after so long.",
+    ),
+    sessionId: sessionId.optional(),
+    waitMs: transferWaitMs,
+  })),
+  "file.get": method<Transfer>()(z.object({
+    mesh: meshChoice,
+    fileId: id,
+    saveTo: absolutePath,
+    force,
+    sessionId: sessionId.optional(),
+    waitMs: transferWaitMs,
+  })),
+  "file.transfer": method<Transfer>()(z.object({ transfer, waitMs: transferWaitMs })),
+  "file.cancel": method<Transfer>()(z.object({ transfer })),
+  "file.grant": method<
+    { mesh: string; fileId: string; name: string; granted: { name: string; pubkey: string }[] }
+  >()(z.object({
+    mesh: meshChoice,
+    fileId: id,
+    to: names.min(1),
+    sessionId: sessionId.optional(),
+  })),
+  "peerFile.read": method<PeerFileRead>()(z.object({
+    mesh: meshChoice,
+    peer,
+    path,
+    offset: z.int().nonnegative().default(0),
+    sessionId: sessionId.optional(),
+  })),
+  "peerFile.get": method<Transfer>()(z.object({
+    mesh: meshChoice,
+    peer,
+    path,
+    saveTo: absolutePath,
+    force,
+    sessionId: sessionId.optional(),
+    waitMs: transferWaitMs,
+  })),
+  "peerFile.list": method<PeerFileList>()(z.object({
+    mesh: meshChoice,
+    peer,
+    path: z.string().max(4_096).default(""),
+    pattern: z.string().min(1).max(200).optional(),
+    sessionId: sessionId.optional(),
+  })),
+  "folder.share": method<LocalSharedFolder>()(z.object({ mesh: meshChoice, path: absolutePath })),
+  "folder.unshare": method<LocalSharedFolder>()(z.object({
+    mesh: meshChoice,
+    path: path.describe("Absolute, or the name that peers know."),
+  })),
+  "folder.list": method<{ folders: LocalSharedFolder[] }>()(z.object({ mesh: meshChoice })),
   "invite.create": method<InviteLink>()(z.object({
     mesh: meshChoice,
     role: z.enum(["admin", "member"]).default("member"),

@@ -2,6 +2,7 @@
  * The values that travel over the agent's local socket, as its clients read them. Types alone, so that a hook or a verb
  * that only asks pays for no schema.
  */
+import type { Transfer } from "./file_types.ts";
 import type { ErrorSummary } from "./local_error.ts";
 import type { MeshPeerState, OutboxMessage, ResolvedTarget } from "./mesh_peer_api.ts";
 import type { MessageMode, Priority } from "../../broker/api/fields.ts";
@@ -177,4 +178,6 @@ export type LocalEvent =
     readonly meshId: string;
     readonly news: StreamNews;
   }
+  /** To the client that began the transfer. */
+  | { readonly kind: "transfer"; readonly mesh: string; readonly transfer: Transfer }
   | { readonly kind: "state"; readonly mesh: string; readonly state: MeshState };

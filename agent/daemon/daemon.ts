@@ -16,6 +16,7 @@ import { localMessage } from "./local_message.ts";
 import { LocalServer } from "./local_server.ts";
 import { type Session, Sessions } from "./sessions.ts";
 import { StatusReporter } from "./status_reporter.ts";
+import { Transfers } from "./transfers.ts";
 import { streamKey } from "./stream_methods.ts";
 
 /** What an agent is started with; who starts it knows the home. */
@@ -65,6 +66,7 @@ class RunningDaemon implements Daemon, Agent {
   readonly log: FileLog;
   readonly meshes: JoinedMeshes;
   readonly sessions = new Sessions();
+  readonly transfers = new Transfers(() => this.nowMs());
   readonly reporter: StatusReporter;
   readonly socketPath: string;
   readonly stopRequested: Promise<void>;
@@ -210,6 +212,7 @@ class RunningDaemon implements Daemon, Agent {
     }
     if (event.kind === "stream") return this.#onStream(peer, event);
     const { data } = event;
+    if (event.event === "peer_file_served") this.#logServed(peer, data);
     const own = [data.memberPubkey, data.pubkey].includes(peer.mesh.pubkey);
     this.#tell(peer, {
       kind: "system",
@@ -219,6 +222,15 @@ class RunningDaemon implements Daemon, Agent {
       data,
       own,
     });
+  }
+
+  /** Whose files were read by whom is the owner's to look up. */
+  #logServed(peer: MeshPeerApi, data: Readonly<Record<string, unknown>>): void {
+    const { pubkey, do: how, path, refused } = data;
+    const fields = { by: String(pubkey), do: String(how), path: String(path) };
+    const mesh = peer.mesh.meshId;
+    const code = typeof refused === "string" ? refused : null;
+    this.log.info("peer_file_served", { mesh, ...fields, refused: code });
   }
 
   /** A message goes to the sessions that it is for; the inbox knows which. */

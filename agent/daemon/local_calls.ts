@@ -3,6 +3,7 @@
  */
 import { isLocalMethod, localMethods } from "../core/local_api.ts";
 import { LocalError } from "../core/local_error.ts";
+import { fileMethods } from "./file_methods.ts";
 import type { LocalHandlers, MethodContext } from "./local_method_context.ts";
 import { meshMethods } from "./mesh_methods.ts";
 import { messageMethods } from "./message_methods.ts";
@@ -16,6 +17,7 @@ const handlers: LocalHandlers = {
   ...sendMethod,
   ...meshMethods,
   ...streamMethods,
+  ...fileMethods,
 };
 
 /** Thrown for a name that is no method, so that JSON-RPC's own code can say it. */

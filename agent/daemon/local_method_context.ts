@@ -8,6 +8,7 @@ import type { AgentLog } from "./agent_log.ts";
 import type { HookWorld } from "./hooks.ts";
 import type { JoinedMeshes } from "./joined_meshes.ts";
 import type { EventSink } from "./sessions.ts";
+import type { Transfers } from "./transfers.ts";
 
 /** One client of the agent. */
 export interface Connection extends EventSink {
@@ -26,6 +27,7 @@ export interface Agent extends HookWorld {
   readonly home: AgentHome;
   readonly meshes: JoinedMeshes;
   readonly log: AgentLog;
+  readonly transfers: Transfers;
   info(): AgentInfo;
   /** Begins to stop; the answer still goes out. */
   requestStop(): void;

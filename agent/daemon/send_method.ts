@@ -30,19 +30,31 @@ function meshesOf(agent: Agent, sessionId: string | undefined): readonly string[
 }
 
 async function address(agent: Agent, params: SendParams, to: string): Promise<Addressee> {
-  let mesh: string | null = null;
   try {
-    const among = meshesOf(agent, params.sessionId);
-    const { slug, name } = splitPrefix(to, agent.meshes.slugs());
-    const chosen = slug ?? params.mesh;
-    const found = chosen === undefined
-      ? await findMesh(agent, name, among)
-      : await resolveIn(agent.meshes.choose(chosen, among), name);
-    mesh = found.peer.mesh.slug;
-    return { to, ...found };
+    return { to, ...await findAddressee(agent, params, to) };
   } catch (failure) {
-    return { to, mesh, failure };
+    return { to, mesh: null, failure };
   }
+}
+
+/**
+ * Finds who `to` names, and in which mesh: that of its prefix, the chosen one, or the only one that knows the name.
+ * @throws {LocalError} as `resolve`, or `mesh_required`.
+ */
+export async function findAddressee(
+  agent: Agent,
+  { mesh, sessionId }: {
+    readonly mesh?: string | undefined;
+    readonly sessionId?: string | undefined;
+  },
+  to: string,
+): Promise<{ peer: MeshPeerApi; resolved: ResolvedTarget }> {
+  const among = meshesOf(agent, sessionId);
+  const { slug, name } = splitPrefix(to, agent.meshes.slugs());
+  const chosen = slug ?? mesh;
+  return chosen === undefined
+    ? await findMesh(agent, name, among)
+    : await resolveIn(agent.meshes.choose(chosen, among), name);
 }
 
 /** `team:Ada` names Ada in the mesh `team`, when such a mesh is joined. */

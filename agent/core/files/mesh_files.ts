@@ -13,6 +13,7 @@ import type { ResolvedTarget } from "../mesh_peer_api.ts";
 import { downloadFile, type FetchedResult, type FetchRequest } from "./download.ts";
 import { FileKeyDuty } from "./file_key_duty.ts";
 import { fileKeyOf } from "./file_keys.ts";
+import { localTwin } from "./local_twin.ts";
 import { OwnGrants } from "./own_grants.ts";
 import { PartFile, targetPath } from "./part_file.ts";
 import { PeerFileHost, type ServedFile } from "./peer_file_host.ts";
@@ -103,14 +104,20 @@ export class MeshFiles {
     return { name: remote.name, granted: peers };
   }
 
-  /** Reads a part of a peer's file. @throws as `PeerFileReader.part`. */
+  /**
+   * Reads a part of a peer's file; `localPath` is where the same file lies on this machine, if the peer runs here too.
+   * @throws as `PeerFileReader.part`.
+   */
   async readPart(
     peer: string,
     path: string,
     offset: number,
-  ): Promise<{ from: AskedPeer; part: PeerFilePart; content: Uint8Array }> {
+  ): Promise<
+    { from: AskedPeer; part: PeerFilePart; content: Uint8Array; localPath: string | null }
+  > {
     const from = await this.#member(peer);
-    return { from, ...await this.#reader.part(from, path, offset) };
+    const { part, content } = await this.#reader.part(from, path, offset);
+    return { from, part, content, localPath: await localTwin(part, content) };
   }
 
   /** Reads a peer's whole file onto this disk. @throws as `readPart` and `PartFile`. */
