@@ -62,7 +62,8 @@ function convert(field: Field, text: string): unknown {
       if (text === "true" || text === "false") return text === "true";
       throw wrong(field, text, "true or false");
     case "array":
-      return text.split(",").map((each) => each.trim()).filter((each) => each !== "");
+      return text.split(",").map((each) => each.trim()).filter((each) => each !== "")
+        .map((each) => convert(itemOf(field), each));
     case "object":
       try {
         return JSON.parse(text);
@@ -74,6 +75,12 @@ function convert(field: Field, text: string): unknown {
     default:
       return text;
   }
+}
+
+/** One of a list, as a field of its own. */
+function itemOf({ name, schema, required }: Field): Field {
+  const { items, description = name } = schema;
+  return { name, schema: { type: items?.type ?? "string", description }, required };
 }
 
 /** What a field of any type is given on the command line: JSON where it is that, else a text. */

@@ -2,12 +2,21 @@
  * The pgvector driver: the vectors of a mesh in that mesh's own database, a table with an HNSW index per collection.
  */
 import type { MeshDatabases } from "../mesh_database/port.ts";
-import type { Row, SqlStatement } from "../sql/port.ts";
+import { type Row, SqlError, type SqlStatement } from "../sql/port.ts";
 import {
   type CollectionRow,
-  FIND_EXTENSION,
+  collections,
+  countIds,
+  countMatching,
+  createCollection,
+  dropCollection,
   type FoundRow,
-  PgvectorStatements,
+  NEW_NUMBER,
+  removePoints,
+  searchByIndex,
+  searchExactly,
+  SET_UP,
+  storePoints,
 } from "./pgvector_statements.ts";
 import {
   type Collection,
@@ -31,14 +40,16 @@ const FEW_POINTS = 2_000;
  * about this many times the root of n.
  */
 const MATCHING_PER_ROOT = 16;
+/** SQLSTATE of a table that is not there. */
+const UNDEFINED_TABLE = "42P01";
 
 /** Vectors in the meshes' databases, which belong to the caller and stay open. */
 export class PgvectorVectors implements Vectors {
   readonly driver: string;
   readonly #databases: MeshDatabases;
   readonly #turns = new Turns();
-  /** Meshes that are set up; a failed one is tried again. */
-  readonly #ready = new Map<string, Promise<PgvectorStatements>>();
+  /** Meshes that are set up. */
+  readonly #ready = new Set<string>();
 
   constructor(databases: MeshDatabases) {
     this.#databases = databases;
@@ -69,25 +80,17 @@ export class PgvectorVectors implements Vectors {
     bounds: VectorBounds,
   ): Promise<number> {
     return this.#turns.take(meshId, async () => {
-      const statements = await this.#statements(meshId);
       const rows = await this.#collectionRows(meshId, WRITE_MS);
       const known = rows.find((row) => row.name === name);
       if (known !== undefined) requireKind(known, kind);
       else if (rows.length >= bounds.collections) {
         throw new VectorsError("collections", `the mesh has ${rows.length} collections`);
       }
-      const isFull = points.length + total(rows) > bounds.points;
-      const ids = points.map(({ id }) => id);
-      if (
-        isFull &&
-        points.length + total(rows) - await this.#known(meshId, known, ids) > bounds.points
-      ) {
-        throw new VectorsError("points", `the mesh has ${total(rows)} points`);
-      }
-      const number = known?.number ?? 1 + Math.max(0, ...rows.map((row) => row.number));
+      await this.#requireRoom(meshId, known, { rows, points, most: bounds.points });
+      const number = known?.number ?? await this.#newNumber(meshId);
       const results = await this.#batch(meshId, WRITE_MS, [
-        ...(known === undefined ? statements.createCollection(number, name, kind) : []),
-        statements.storePoints(number, points),
+        ...(known === undefined ? createCollection(number, name, kind) : []),
+        storePoints(number, points),
       ]);
       return Number(results.at(-1)?.[0]?.fresh);
     });
@@ -95,14 +98,13 @@ export class PgvectorVectors implements Vectors {
 
   async search(meshId: string, name: string, query: VectorQuery): Promise<FoundPoint[]> {
     if (query.limit + query.skip > MAX_DEPTH) throw new RangeError(`beyond ${MAX_DEPTH} points`);
-    const statements = await this.#statements(meshId);
     const collection = await this.#row(meshId, name, SEARCH_MS);
     if (collection.dimensions !== query.vector.length) {
       throw new VectorsError("mismatch", `${query.vector.length} dimensions were asked for`);
     }
     const search = await this.#comparesAll(meshId, collection, query)
-      ? [statements.searchExactly(collection, query)]
-      : statements.searchByIndex(collection, query);
+      ? [searchExactly(collection, query)]
+      : searchByIndex(collection, query);
     const results = await this.#batch(meshId, SEARCH_MS, search);
     return (results.at(-1) as FoundRow[] | undefined ?? []).map((row) => ({
       id: row.id,
@@ -116,26 +118,28 @@ export class PgvectorVectors implements Vectors {
 
   remove(meshId: string, name: string, ids: readonly string[]): Promise<number> {
     return this.#turns.take(meshId, async () => {
-      const statements = await this.#statements(meshId);
       const row = await this.#row(meshId, name, WRITE_MS);
       if (ids.length >= row.points) {
         const known = await this.#known(meshId, row, ids);
         if (known === row.points) {
-          await this.#batch(meshId, WRITE_MS, statements.dropCollection(row.number));
+          await this.#batch(meshId, WRITE_MS, dropCollection(row.number));
           return known;
         }
       }
-      const removal = statements.removePoints(row.number, ids);
+      const removal = removePoints(row.number, ids);
       const results = await this.#batch(meshId, WRITE_MS, [removal]);
       return Number(results.at(-1)?.[0]?.gone);
     });
   }
 
+  async count(meshId: string, name: string, ids: readonly string[]): Promise<number> {
+    return await this.#known(meshId, await this.#row(meshId, name, SEARCH_MS), ids);
+  }
+
   drop(meshId: string, name: string): Promise<number> {
     return this.#turns.take(meshId, async () => {
-      const statements = await this.#statements(meshId);
       const row = await this.#row(meshId, name, WRITE_MS);
-      await this.#batch(meshId, WRITE_MS, statements.dropCollection(row.number));
+      await this.#batch(meshId, WRITE_MS, dropCollection(row.number));
       return row.points;
     });
   }
@@ -157,8 +161,7 @@ export class PgvectorVectors implements Vectors {
     if (points <= FEW_POINTS) return true;
     if (filter === null) return false;
     const most = Math.max(FEW_POINTS, Math.floor(MATCHING_PER_ROOT * Math.sqrt(points)));
-    const statements = await this.#statements(meshId);
-    const count = statements.countMatching(number, filter, most + 1);
+    const count = countMatching(number, filter, most + 1);
     const results = await this.#batch(meshId, SEARCH_MS, [count]);
     return Number(results.at(-1)?.[0]?.matching) <= most;
   }
@@ -172,41 +175,40 @@ export class PgvectorVectors implements Vectors {
   }
 
   async #collectionRows(meshId: string, timeoutMs: number): Promise<CollectionRow[]> {
-    const statements = await this.#statements(meshId);
-    const results = await this.#batch(meshId, timeoutMs, [statements.collections()]);
+    const results = await this.#batch(meshId, timeoutMs, [collections()]);
     return results.at(-1) as unknown as CollectionRow[];
+  }
+
+  /** @throws {VectorsError} `points` */
+  async #requireRoom(
+    meshId: string,
+    known: CollectionRow | undefined,
+    { rows, points, most }: {
+      rows: readonly CollectionRow[];
+      points: readonly Point[];
+      most: number;
+    },
+  ): Promise<void> {
+    const kept = rows.reduce((sum, row) => sum + row.points, 0);
+    if (kept + points.length <= most) return;
+    const ids = points.map(({ id }) => id);
+    const replaced = known === undefined ? 0 : await this.#known(meshId, known, ids);
+    if (kept + points.length - replaced <= most) return;
+    throw new VectorsError("points", `the mesh has ${kept} points`);
+  }
+
+  async #newNumber(meshId: string): Promise<number> {
+    const results = await this.#batch(meshId, WRITE_MS, [NEW_NUMBER]);
+    return Number(results.at(-1)?.[0]?.number);
   }
 
   async #known(
     meshId: string,
-    row: CollectionRow | undefined,
+    { number }: CollectionRow,
     ids: readonly string[],
   ): Promise<number> {
-    if (row === undefined) return 0;
-    const statements = await this.#statements(meshId);
-    const results = await this.#batch(meshId, WRITE_MS, [statements.countIds(row.number, ids)]);
+    const results = await this.#batch(meshId, WRITE_MS, [countIds(number, ids)]);
     return Number(results.at(-1)?.[0]?.known);
-  }
-
-  #statements(meshId: string): Promise<PgvectorStatements> {
-    const known = this.#ready.get(meshId);
-    if (known !== undefined) return known;
-    const setUp = this.#setUp(meshId).catch((error) => {
-      this.#ready.delete(meshId);
-      throw error;
-    });
-    this.#ready.set(meshId, setUp);
-    return setUp;
-  }
-
-  async #setUp(meshId: string): Promise<PgvectorStatements> {
-    const statements = new PgvectorStatements(meshId);
-    // Two meshes at once would both find the extension missing on a server, and one of them fail.
-    await this.#turns.take(
-      "",
-      () => this.#databases.batch(meshId, statements.setUp(), { timeoutMs: WRITE_MS }),
-    );
-    return statements;
   }
 
   async #batch(
@@ -214,12 +216,17 @@ export class PgvectorVectors implements Vectors {
     timeoutMs: number,
     statements: readonly SqlStatement[],
   ): Promise<Row[][]> {
-    return await this.#databases.batch(meshId, [FIND_EXTENSION, ...statements], { timeoutMs });
+    const setUp = this.#ready.has(meshId) ? [] : SET_UP;
+    try {
+      const batch = [...setUp, ...statements];
+      const results = await this.#databases.batch(meshId, batch, { timeoutMs });
+      this.#ready.add(meshId);
+      return results;
+    } catch (error) {
+      if (!(error instanceof SqlError) || error.sqlState !== UNDEFINED_TABLE) throw error;
+      throw new VectorsError("absent", "the collection is gone meanwhile", { cause: error });
+    }
   }
-}
-
-function total(rows: readonly CollectionRow[]): number {
-  return rows.reduce((sum, { points }) => sum + points, 0);
 }
 
 /** @throws {VectorsError} `mismatch` */

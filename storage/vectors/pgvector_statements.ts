@@ -1,12 +1,11 @@
 /**
- * The statements of the pgvector driver, for one mesh. Its tables stand in a schema of their own with made-up names: no
- * text of a user's is ever a part of a statement.
+ * The statements of the pgvector driver, for the database of one mesh. Tables have made-up names: no text of a user's is
+ * ever a part of a statement.
  *
  * A point keeps its rotated direction as `halfvec`; the HNSW index keeps one bit per dimension of it (its sign), which
  * makes it small enough to be searched from memory. The index finds candidates by the bits that differ, and the exact
  * cosines order them (pgvector's documentation, "binary quantization").
  */
-import { createHash } from "node:crypto";
 import type { SqlStatement } from "../sql/port.ts";
 import type { CollectionKind, Point, VectorQuery } from "./port.ts";
 import { rotated } from "./rotation.ts";
@@ -37,175 +36,168 @@ export interface FoundRow {
   readonly score: number;
 }
 
-/** Makes statements for one mesh. */
-export class PgvectorStatements {
-  readonly #schema: string;
+/** What a mesh needs before its first collection. */
+export const SET_UP: readonly SqlStatement[] = [
+  {
+    text: `create table if not exists vector_collection (
+      number int4 primary key, name text collate "C" not null unique, embedding text not null,
+      dimensions int4 not null, points int8 not null, created_at timestamptz not null)`,
+  },
+  { text: "create sequence if not exists vector_number" },
+];
 
-  constructor(meshId: string) {
-    // An id may hold characters that a name cannot, and differ from another by case alone.
-    this.#schema = `vectors_${createHash("sha256").update(meshId).digest("hex").slice(0, 32)}`;
-  }
+/** Answers one row with `number`: of a table that never was. */
+export const NEW_NUMBER: SqlStatement = { text: "select nextval('vector_number')::int4 as number" };
 
-  /** What a mesh needs before its first collection. */
-  setUp(): SqlStatement[] {
-    return [
-      { text: "create extension if not exists vector" },
-      { text: `create schema if not exists ${this.#schema}` },
-      {
-        text: `create table if not exists ${this.#schema}.collection (
-          number int4 primary key, name text collate "C" not null unique, embedding text not null,
-          dimensions int4 not null, points int8 not null, created_at timestamptz not null)`,
-      },
-    ];
-  }
-
-  collections(): SqlStatement {
-    return { text: `select * from ${this.#schema}.collection order by name` };
-  }
-
-  createCollection(
-    number: number,
-    name: string,
-    { embedding, dimensions }: CollectionKind,
-  ): SqlStatement[] {
-    const table = this.#table(number);
-    const storage = dimensions <= INLINE_DIMENSIONS ? "plain" : "external";
-    const bits = `bit(${dimensions})`;
-    return [
-      {
-        text: `insert into ${this.#schema}.collection values ($1, $2, $3, $4, 0, now())`,
-        params: [number, name, embedding, dimensions],
-      },
-      {
-        text: `create table ${table} (id text collate "C" primary key,
-          embedding halfvec(${dimensions}) not null, metadata jsonb not null, text text not null,
-          stored_by text not null, stored_at timestamptz not null
-        ) with (toast_tuple_target = 8160)`,
-      },
-      { text: `alter table ${table} alter column embedding set storage ${storage}` },
-      {
-        text: `create index on ${table}
-          using hnsw ((binary_quantize(embedding)::${bits}) bit_hamming_ops)`,
-      },
-      { text: `create index on ${table} using gin (metadata jsonb_path_ops)` },
-    ];
-  }
-
-  dropCollection(number: number): SqlStatement[] {
-    return [
-      { text: `drop table ${this.#table(number)}` },
-      { text: `delete from ${this.#schema}.collection where number = $1`, params: [number] },
-    ];
-  }
-
-  /** Answers one row with `fresh`: how many ids were new. */
-  storePoints(number: number, points: readonly Point[]): SqlStatement {
-    return {
-      text: `with point as (
-          insert into ${this.#table(number)} (id, text, metadata, embedding, stored_by, stored_at)
-          select id, text, metadata::jsonb, embedding::halfvec, stored_by,
-            to_timestamp(stored_at / 1000.0)
-          from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[])
-            as given (id, text, metadata, embedding, stored_by, stored_at)
-          on conflict (id) do update set text = excluded.text, metadata = excluded.metadata,
-            embedding = excluded.embedding, stored_by = excluded.stored_by,
-            stored_at = excluded.stored_at
-          returning xmax = 0 as fresh
-        ), counted as (select count(*) filter (where fresh) as fresh from point)
-        update ${this.#schema}.collection set points = points + fresh from counted
-        where number = $1 returning fresh`,
-      params: [
-        number,
-        points.map(({ id }) => id),
-        points.map(({ text }) => text),
-        points.map(({ metadata }) => JSON.stringify(metadata)),
-        points.map(({ vector }) => vectorText(vector)),
-        points.map(({ storedBy }) => storedBy),
-        points.map(({ storedAtMs }) => storedAtMs),
-      ],
-    };
-  }
-
-  /** Answers one row with `known`: how many of the ids there are. */
-  countIds(number: number, ids: readonly string[]): SqlStatement {
-    return {
-      text: `select count(*) as known from ${this.#table(number)} where id = any ($1::text[])`,
-      params: [ids],
-    };
-  }
-
-  removePoints(number: number, ids: readonly string[]): SqlStatement {
-    return {
-      text: `with point as (
-          delete from ${this.#table(number)} where id = any ($2::text[]) returning 1
-        ), counted as (select count(*) as gone from point)
-        update ${this.#schema}.collection set points = points - gone from counted
-        where number = $1 returning gone`,
-      params: [number, ids],
-    };
-  }
-
-  /** Answers one row with `matching`: how many points a filter lets through, counted up to `most`. */
-  countMatching(number: number, filter: VectorQuery["filter"], most: number): SqlStatement {
-    return {
-      text: `select count(*) as matching
-        from (select 1 from ${this.#table(number)} where metadata @> $1::jsonb limit $2) as point`,
-      params: [JSON.stringify(filter), most],
-    };
-  }
-
-  /** Compares every point that the filter lets through. */
-  searchExactly({ number, dimensions }: CollectionRow, query: VectorQuery): SqlStatement {
-    return this.#nearest(number, query, {
-      text: `select id, embedding <=> $1::halfvec(${dimensions}) as distance
-        from ${this.#table(number)} ${whereMatching(query)}`,
-    });
-  }
-
-  /** Lets the index choose what is compared; it goes on until the filter has let enough through. */
-  searchByIndex({ number, dimensions }: CollectionRow, query: VectorQuery): SqlStatement[] {
-    const wanted = (query.limit + query.skip) * CANDIDATES_PER_POINT;
-    const candidates = Math.min(MOST_CANDIDATES, Math.max(LEAST_CANDIDATES, wanted));
-    const bits = `bit(${dimensions})`;
-    const likely = `select id, embedding from ${this.#table(number)} ${whereMatching(query)}
-      order by binary_quantize(embedding)::${bits}
-        <~> binary_quantize($1::halfvec(${dimensions}))::${bits} limit ${candidates}`;
-    return [
-      indexSettings(candidates),
-      this.#nearest(number, query, {
-        text: `select id, embedding <=> $1::halfvec(${dimensions}) as distance
-          from (${likely}) as likely`,
-      }),
-    ];
-  }
-
-  /** The nearest of what `measured` (id and distance from $1, filter as $4) answers, whole. */
-  #nearest(number: number, query: VectorQuery, measured: { text: string }): SqlStatement {
-    return {
-      text: `select id, text, metadata, stored_by, stored_at, 1 - distance as score
-        from (
-          select * from (${measured.text}) as measured order by distance, id limit $2 offset $3
-        ) as near join ${this.#table(number)} using (id) order by distance, id`,
-      params: [
-        vectorText(query.vector),
-        query.limit,
-        query.skip,
-        ...(query.filter === null ? [] : [JSON.stringify(query.filter)]),
-      ],
-    };
-  }
-
-  #table(number: number): string {
-    return `${this.#schema}.points_${number}`;
-  }
+export function collections(): SqlStatement {
+  return { text: `select * from vector_collection order by name` };
 }
 
-/** Makes the extension's types and operators known, wherever it was installed; for one transaction. */
-export const FIND_EXTENSION: SqlStatement = {
-  text: `select set_config('search_path', quote_ident(nspname), true)
-    from pg_extension join pg_namespace on pg_namespace.oid = extnamespace
-    where extname = 'vector'`,
-};
+export function createCollection(
+  number: number,
+  name: string,
+  { embedding, dimensions }: CollectionKind,
+): SqlStatement[] {
+  const table = tableOf(number);
+  const storage = dimensions <= INLINE_DIMENSIONS ? "plain" : "external";
+  const bits = `bit(${dimensions})`;
+  return [
+    {
+      text: `insert into vector_collection values ($1, $2, $3, $4, 0, now())`,
+      params: [number, name, embedding, dimensions],
+    },
+    {
+      text: `create table ${table} (id text collate "C" primary key,
+        embedding halfvec(${dimensions}) not null, metadata jsonb not null, text text not null,
+        stored_by text not null, stored_at timestamptz not null
+      ) with (toast_tuple_target = 8160)`,
+    },
+    { text: `alter table ${table} alter column embedding set storage ${storage}` },
+    {
+      text: `create index on ${table}
+        using hnsw ((binary_quantize(embedding)::${bits}) bit_hamming_ops)`,
+    },
+    { text: `create index on ${table} using gin (metadata jsonb_path_ops)` },
+  ];
+}
+
+export function dropCollection(number: number): SqlStatement[] {
+  return [
+    { text: `drop table ${tableOf(number)}` },
+    { text: `delete from vector_collection where number = $1`, params: [number] },
+  ];
+}
+
+/** Answers one row with `fresh`: how many ids were new. */
+export function storePoints(number: number, points: readonly Point[]): SqlStatement {
+  return {
+    text: `with point as (
+        insert into ${tableOf(number)} (id, text, metadata, embedding, stored_by, stored_at)
+        select id, text, metadata::jsonb, embedding::halfvec, stored_by,
+          to_timestamp(stored_at / 1000.0)
+        from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[])
+          as given (id, text, metadata, embedding, stored_by, stored_at)
+        on conflict (id) do update set text = excluded.text, metadata = excluded.metadata,
+          embedding = excluded.embedding, stored_by = excluded.stored_by,
+          stored_at = excluded.stored_at
+        returning xmax = 0 as fresh
+      ), counted as (select count(*) filter (where fresh) as fresh from point)
+      update vector_collection set points = points + fresh from counted
+      where number = $1 returning fresh`,
+    params: [
+      number,
+      points.map(({ id }) => id),
+      points.map(({ text }) => text),
+      points.map(({ metadata }) => JSON.stringify(metadata)),
+      points.map(({ vector }) => vectorText(vector)),
+      points.map(({ storedBy }) => storedBy),
+      points.map(({ storedAtMs }) => storedAtMs),
+    ],
+  };
+}
+
+/** Answers one row with `known`: how many of the ids there are. */
+export function countIds(number: number, ids: readonly string[]): SqlStatement {
+  return {
+    text: `select count(*) as known from ${tableOf(number)} where id = any ($1::text[])`,
+    params: [ids],
+  };
+}
+
+export function removePoints(number: number, ids: readonly string[]): SqlStatement {
+  return {
+    text: `with point as (
+        delete from ${tableOf(number)} where id = any ($2::text[]) returning 1
+      ), counted as (select count(*) as gone from point)
+      update vector_collection set points = points - gone from counted
+      where number = $1 returning gone`,
+    params: [number, ids],
+  };
+}
+
+/** Answers one row with `matching`: how many points a filter lets through, counted up to `most`. */
+export function countMatching(
+  number: number,
+  filter: VectorQuery["filter"],
+  most: number,
+): SqlStatement {
+  return {
+    text: `select count(*) as matching
+      from (select 1 from ${tableOf(number)} where metadata @> $1::jsonb limit $2) as point`,
+    params: [JSON.stringify(filter), most],
+  };
+}
+
+/** Compares every point that the filter lets through. */
+export function searchExactly(
+  { number, dimensions }: CollectionRow,
+  query: VectorQuery,
+): SqlStatement {
+  return nearest(number, query, {
+    text: `select id, embedding <=> $1::halfvec(${dimensions}) as distance
+      from ${tableOf(number)} ${whereMatching(query)}`,
+  });
+}
+
+/** Lets the index choose what is compared; it goes on until the filter has let enough through. */
+export function searchByIndex(
+  { number, dimensions }: CollectionRow,
+  query: VectorQuery,
+): SqlStatement[] {
+  const wanted = (query.limit + query.skip) * CANDIDATES_PER_POINT;
+  const candidates = Math.min(MOST_CANDIDATES, Math.max(LEAST_CANDIDATES, wanted));
+  const bits = `bit(${dimensions})`;
+  const likely = `select id, embedding from ${tableOf(number)} ${whereMatching(query)}
+    order by binary_quantize(embedding)::${bits}
+      <~> binary_quantize($1::halfvec(${dimensions}))::${bits} limit ${candidates}`;
+  return [
+    indexSettings(candidates),
+    nearest(number, query, {
+      text: `select id, embedding <=> $1::halfvec(${dimensions}) as distance
+        from (${likely}) as likely`,
+    }),
+  ];
+}
+
+/** The nearest of what `measured` (id and distance from $1, filter as $4) answers, whole. */
+function nearest(number: number, query: VectorQuery, measured: { text: string }): SqlStatement {
+  return {
+    text: `select id, text, metadata, stored_by, stored_at, 1 - distance as score
+      from (
+        select * from (${measured.text}) as measured order by distance, id limit $2 offset $3
+      ) as near join ${tableOf(number)} using (id) order by distance, id`,
+    params: [
+      vectorText(query.vector),
+      query.limit,
+      query.skip,
+      ...(query.filter === null ? [] : [JSON.stringify(query.filter)]),
+    ],
+  };
+}
+
+function tableOf(number: number): string {
+  return `vector_points_${number}`;
+}
 
 /**
  * Has the planner use the HNSW index, whatever it makes of the filter: any other way would compare every point. Without

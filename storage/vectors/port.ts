@@ -109,6 +109,8 @@ export interface Vectors {
   ): Promise<number>;
   /** The nearest points, nearest first. */
   search(meshId: string, name: string, query: VectorQuery): Promise<FoundPoint[]>;
+  /** How many of the ids there are. */
+  count(meshId: string, name: string, ids: readonly string[]): Promise<number>;
   /** Removes points; a collection goes with its last one. @returns how many there were. */
   remove(meshId: string, name: string, ids: readonly string[]): Promise<number>;
   /** Removes a collection. @returns how many points it had. */

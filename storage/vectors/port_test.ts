@@ -145,6 +145,7 @@ eachVectors(
     const absent = [
       () => vectors.search(meshId, name, query(EAST)),
       () => vectors.remove(meshId, name, ["b"]),
+      () => vectors.count(meshId, name, ["b"]),
       () => vectors.drop(meshId, name),
     ];
     for (const call of absent) assert.equal((await failureOf(call())).kind, "absent");

@@ -7,6 +7,8 @@
  * lengths that are none. Stored vectors depend on every number in here.
  */
 
+import { unitVector } from "./unit_vector.ts";
+
 const ROUNDS = 3;
 
 /**
@@ -14,7 +16,7 @@ const ROUNDS = 3;
  * @param vector not all zeros.
  */
 export function rotated(vector: Float32Array): Float32Array {
-  const turned = toUnitLength(vector);
+  const turned = unitVector(vector);
   for (let round = 0; round < ROUNDS; round++) {
     flipSigns(turned, round);
     for (let start = 0; start < turned.length;) {
@@ -26,16 +28,6 @@ export function rotated(vector: Float32Array): Float32Array {
     turned.reverse();
   }
   return turned;
-}
-
-function toUnitLength(vector: Float32Array): Float32Array {
-  // A large vector's squares may be beyond a double: scaled to its largest number first.
-  let largest = 0;
-  for (const value of vector) largest = Math.max(largest, Math.abs(value));
-  let sum = 0;
-  for (const value of vector) sum += (value / largest) ** 2;
-  const length = Math.sqrt(sum);
-  return vector.map((value) => value / largest / length);
 }
 
 function flipSigns(vector: Float32Array, round: number): void {

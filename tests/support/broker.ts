@@ -27,6 +27,8 @@ export interface TestBrokerOptions {
   readonly limits?: Partial<Limits>;
   readonly clock?: Clock;
   readonly settings?: Partial<Settings>;
+  /** Gets the data folder before the first start. */
+  readonly prepare?: (dataDir: string) => Promise<void>;
 }
 
 export interface MemberSpec {
@@ -52,6 +54,7 @@ export class TestBroker {
 
   static async start(sql: Sql, options: TestBrokerOptions = {}): Promise<TestBroker> {
     const dataDir = await Deno.makeTempDir({ prefix: "claudemesh-test-" });
+    await options.prepare?.(dataDir);
     const broker = await startBroker(testSettings(dataDir, options), brokerOptions(sql, options));
     return new TestBroker(sql, options, dataDir, broker);
   }
