@@ -16,8 +16,9 @@ import { profile } from "./profile.ts";
 import { remind, remindCancel, remindList } from "./remind.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
 import { stateWatch } from "./state_watch.ts";
-import { streamPublish, streamWatch } from "./streams.ts";
-import { taskClaim, taskComplete, taskList, taskRenew, taskShow } from "./tasks.ts";
+import { streamWatch } from "./stream_watch.ts";
+import { streamHistory, streamList, streamPublish } from "./streams.ts";
+import { taskClaim, taskComplete, taskCreate, taskList, taskRenew, taskShow } from "./tasks.ts";
 import type { Verb } from "./verb.ts";
 
 /** In the order of `--help`. */
@@ -36,6 +37,9 @@ export const writtenVerbs: readonly Verb[] = [
   remindCancel,
   streamPublish,
   streamWatch,
+  streamHistory,
+  streamList,
+  taskCreate,
   taskList,
   taskShow,
   taskClaim,

@@ -1,22 +1,15 @@
 /**
- * Verbs for streams that are more than one operation: publishing from standard input, and watching.
+ * Verbs for streams that show more than an operation's answer, or take what a pipe brings.
  */
-import type { LocalEvent } from "../core/local_types.ts";
-import { LocalError } from "../core/local_error.ts";
 import type { StreamEventNews } from "../core/stream_news.ts";
-import { printAnswer, printJsonLine, printNotice } from "../ui/print.ts";
 import { marks, printable, style } from "../ui/style.ts";
-import { relativeTime } from "../ui/text.ts";
+import { relativeTime, table } from "../ui/text.ts";
 import { numberFlag } from "./messages.ts";
 import { callOne } from "./people.ts";
-import { MESH_FLAG, meshOption, textArgument, textFlag, type Verb } from "./verb.ts";
+import { MESH_FLAG, textArgument, textFlag, type Verb } from "./verb.ts";
 
-type Client = Awaited<ReturnType<Parameters<Verb["run"]>[0]["agent"]>>;
-type StreamNews = Extract<LocalEvent, { kind: "stream" }>["news"];
-
-const HISTORY_PAGE = 200;
-const MOST_EVENTS = 1_000_000;
-const MOST_SECONDS = 86_400;
+/** The most that one answer holds. */
+export const HISTORY_PAGE = 200;
 
 /** JSON where it is that, else a text. */
 function dataOf(text: string): unknown {
@@ -105,156 +98,76 @@ async function publishPatiently(
   }
 }
 
-export const streamWatch: Verb = {
-  path: "stream watch",
-  summary: "Print a stream's events as they come",
-  details:
-    "Goes on until Ctrl-C, --count or --timeout; a lost connection is made up for. With --json each\n" +
-    "event is one line.",
+/** A page of kept events as `stream_history` answers. */
+export interface HistoryPage {
+  readonly events: readonly Omit<StreamEventNews, "kind" | "stream">[];
+  readonly next: number | null;
+}
+
+export const streamHistory: Verb = {
+  path: "stream history",
+  summary: "Print kept events of a stream, oldest first",
   args: [{ name: "stream", summary: "the stream's name", required: true }],
   flags: [
     MESH_FLAG,
-    {
-      syntax: "--from <n>",
-      summary: "begin with this event number; 1 for the oldest that is kept",
-    },
-    { syntax: "--count <n>", summary: "end after so many events" },
-    {
-      syntax: "--timeout <seconds>",
-      summary: "end after so long; exit code 4 if --count is not reached",
-    },
+    { syntax: "--from <n>", summary: "first event number (default: the newest --limit)" },
+    { syntax: "--limit <n>", summary: `at most this many, up to ${HISTORY_PAGE} (default 50)` },
   ],
   examples: [
-    "claudemesh stream watch builds",
-    "claudemesh stream watch builds --from 1 --count 10 --timeout 60 --json",
+    "claudemesh stream history builds",
+    "claudemesh stream history builds --from 1 --limit 100 --json",
   ],
   json: true,
   async run(context) {
     const stream = textArgument(context, 0);
-    const whole = { least: 1, most: MOST_EVENTS, otherwise: 0 };
+    const whole = { least: 1, most: Number.MAX_SAFE_INTEGER, otherwise: 0 };
     const from = numberFlag(textFlag(context, "from"), "from", whole);
-    const count = numberFlag(textFlag(context, "count"), "count", whole);
-    const seconds = numberFlag(textFlag(context, "timeout"), "timeout", {
-      least: 1,
-      most: MOST_SECONDS,
-      otherwise: 0,
-    });
+    const limits = { least: 1, most: HISTORY_PAGE, otherwise: 50 };
+    const limit = numberFlag(textFlag(context, "limit"), "limit", limits);
+    const input = { stream, limit, ...(from === 0 ? {} : { from }) };
     const client = await context.agent();
-    const feed = new StreamFeed(client, stream, seconds);
-    let left = count === 0 ? Infinity : count;
-    try {
-      const position = await client.call("stream.watch", { ...meshOption(context), stream });
-      const wanted = from === 0 ? position.from : Math.min(from, position.from);
-      const read = async (begin: number) =>
-        (await callOne(client, context, "stream_history", {
-          stream,
-          from: begin,
-          limit: HISTORY_PAGE,
-        })).output as unknown as HistoryPage;
-      for await (const news of allNews(stream, wanted, position.from, read, feed)) {
-        tell(news, context.json);
-        if (news.kind === "event") left -= 1;
-        if (left === 0) return null;
-      }
-    } finally {
-      feed.close();
-    }
-    if (count === 0) return null;
-    throw new LocalError("timeout", `${count - left} of ${count} events came in ${seconds} s`);
+    const { mesh, output } = await callOne(client, context, "stream_history", input);
+    const { events, next } = output as unknown as HistoryPage;
+    const lines = events.map((event) => eventLine({ kind: "event", stream, ...event }));
+    if (next !== null) lines.push(`  ${style.dim(`More: --from ${next}`)}`);
+    const text = lines.length === 0 ? "  No events." : lines.join("\n");
+    return { data: { mesh, ...output }, text };
   },
 };
 
-interface HistoryPage {
-  readonly events: readonly Omit<StreamEventNews, "kind" | "stream">[];
+interface ListedStream {
+  readonly name: string;
+  readonly createdBy: string;
+  readonly subscriberCount: number;
   readonly lastSeq: number;
+  readonly lastPublishedAt: string | null;
 }
 
-/** What is kept before `live`, then what comes; a gap where events are gone. */
-async function* allNews(
-  stream: string,
-  from: number,
-  live: number,
-  read: (from: number) => Promise<HistoryPage>,
-  feed: StreamFeed,
-): AsyncGenerator<StreamNews> {
-  let next = from;
-  while (next < live) {
-    const { events } = await read(next);
-    const first = Math.min(events[0]?.seq ?? live, live);
-    if (first > next) yield { kind: "gap", stream, from: next, to: first - 1 };
-    next = first;
-    for (const event of events) {
-      if (event.seq >= live) break;
-      yield { kind: "event", stream, ...event };
-      next = event.seq + 1;
-    }
-  }
-  for await (const news of feed) {
-    // What came before the subscription's answer has been read as history.
-    if (news.kind === "event" && news.seq < next) continue;
-    yield news;
-  }
-}
+export const streamList: Verb = {
+  path: "stream list",
+  summary: "List the mesh's streams",
+  args: [],
+  flags: [MESH_FLAG],
+  examples: ["claudemesh stream list"],
+  json: true,
+  async run(context) {
+    const client = await context.agent();
+    const { mesh, output } = await callOne(client, context, "list_streams", {});
+    const rows = (output.streams as ListedStream[]).map((stream) => [
+      style.bold(stream.name),
+      stream.lastPublishedAt === null
+        ? "no events"
+        : `#${stream.lastSeq} ${relativeTime(Date.parse(stream.lastPublishedAt), Date.now())}`,
+      `${stream.subscriberCount} ${stream.subscriberCount === 1 ? "follower" : "followers"}`,
+      style.dim(`by ${printable(stream.createdBy)}`),
+    ]);
+    return { data: { mesh, ...output }, text: rows.length === 0 ? "  No streams." : table(rows) };
+  },
+};
 
-/** The news of one stream as the agent tells them, until the time is over. */
-class StreamFeed {
-  readonly #news: StreamNews[] = [];
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
-  #wake = Promise.withResolvers<void>();
-  #isOver = false;
-  #isGone = false;
-
-  constructor(client: Client, stream: string, seconds: number) {
-    client.onEvent((event) => {
-      if (event.kind !== "stream" || event.news.stream !== stream) return;
-      this.#news.push(event.news);
-      this.#wake.resolve();
-    });
-    void client.closed.then(() => {
-      this.#isGone = true;
-      this.#wake.resolve();
-    });
-    if (seconds > 0) this.#timer = setTimeout(() => this.close(), seconds * 1_000);
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
-    this.#isOver = true;
-    this.#wake.resolve();
-  }
-
-  /** @throws {LocalError} when the agent is gone or the stream is. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<StreamNews> {
-    for (;;) {
-      for (const news of this.#news.splice(0)) {
-        if (this.#isOver) return;
-        if (news.kind === "ended") {
-          throw new LocalError("not_found", `The stream "${news.stream}" was deleted`);
-        }
-        if (news.kind !== "begun") yield news;
-      }
-      if (this.#isOver) return;
-      if (this.#isGone) {
-        throw new LocalError("agent_gone", "The connection to the agent was lost", {
-          hint: "Run the command again with --from the number after the last one",
-        });
-      }
-      await this.#wake.promise;
-      this.#wake = Promise.withResolvers();
-    }
-  }
-}
-
-function tell(news: StreamNews, json: boolean): void {
-  if (news.kind === "gap") {
-    const { stream, from, to } = news;
-    if (json) printJsonLine({ stream, gap: { from, to } });
-    else printNotice(`${marks.warning()} events ${from} to ${to} are not kept any more`);
-  }
-  if (news.kind !== "event") return;
-  const { kind: _, ...event } = news;
-  if (json) return printJsonLine(event);
+/** An event on a line for people. */
+export function eventLine(event: StreamEventNews): string {
   const head = `${style.dim(String(event.seq))} ${style.bold(printable(event.publishedBy))} ` +
     style.dim(relativeTime(Date.parse(event.publishedAt), Date.now()));
-  printAnswer(`${head}  ${printable(JSON.stringify(event.data))}`);
+  return `${head}  ${printable(JSON.stringify(event.data))}`;
 }

@@ -46,6 +46,54 @@ function leaseLine({ id, title, leaseExpiresAt }: Task): string {
   return `${marks.done()} ${printable(title)}: yours, the lease ends ${until}  ${style.dim(id)}`;
 }
 
+/** "a, b" -> ["a", "b"]. */
+function listFlag(context: VerbContext, name: string): string[] {
+  const parts = (textFlag(context, name) ?? "").split(",").map((each) => each.trim());
+  return parts.filter((each) => each !== "");
+}
+
+export const taskCreate: Verb = {
+  path: "task create",
+  summary: "Put a work item on the mesh's task list",
+  args: [{ name: "title", summary: "what is to be done", required: true, variadic: true }],
+  flags: [
+    MESH_FLAG,
+    {
+      syntax: "-p, --priority <priority>",
+      summary: "importance (default normal)",
+      choices: ["low", "normal", "high", "urgent"],
+    },
+    { syntax: "--assignee <peer>", summary: "name, key or @group that alone may claim it" },
+    { syntax: "--tags <a,b>", summary: "labels" },
+    {
+      syntax: "--depends-on <id,id>",
+      summary: "tasks that must be closed before it can be claimed",
+    },
+    { syntax: "--description <text>", summary: "all that is needed to do it" },
+  ],
+  examples: [
+    'claudemesh task create "Write the changelog" --priority high --tags docs',
+    "claudemesh task create Review --assignee Bob --depends-on T1b2C3d4E5f6",
+  ],
+  json: true,
+  async run(context) {
+    const texts = ["priority", "assignee", "description"].flatMap((name) => {
+      const value = textFlag(context, name);
+      return value === undefined ? [] : [[name, value]];
+    });
+    const { mesh, output } = await callOne(await context.agent(), context, "create_task", {
+      title: textArgument(context, 0),
+      ...Object.fromEntries(texts),
+      tags: listFlag(context, "tags"),
+      dependsOn: listFlag(context, "dependsOn"),
+    });
+    const task = output as unknown as Task;
+    const waits = task.waitsFor.length === 0 ? "" : `, waits for ${task.waitsFor.length}`;
+    const text = `${marks.done()} ${printable(task.title)}${waits}  ${style.dim(task.id)}`;
+    return { data: { mesh, task }, text };
+  },
+};
+
 export const taskClaim: Verb = {
   path: "task claim",
   summary: "Take an open task; nobody else can while the lease holds",

@@ -152,7 +152,6 @@ export const streams = {
     rate: "request",
     audit: null,
     fails: [],
-    verb: { path: "stream list", positionals: [], examples: ["claudemesh stream list"] },
     input: z.object({}),
     output: z.object({
       streams: z.array(z.object({
@@ -194,14 +193,6 @@ export const streams = {
     rate: "request",
     audit: null,
     fails: ["not_found"],
-    verb: {
-      path: "stream history",
-      positionals: ["stream"],
-      examples: [
-        "claudemesh stream history builds",
-        "claudemesh stream history builds --from 1 --json",
-      ],
-    },
     input: z.object({
       stream,
       from: seq.optional().describe("First event number; left out: the newest `limit`."),

@@ -100,14 +100,6 @@ export const tasks = {
     rate: "request",
     audit: "task_created",
     fails: ["limit", "not_found", "ambiguous_target", "ambiguous_prefix"],
-    verb: {
-      path: "task create",
-      positionals: ["title"],
-      examples: [
-        'claudemesh task create "Write the changelog" --priority high --tags docs',
-        "claudemesh task create Review --assignee Bob --depends-on T1b2C3d4E5f6",
-      ],
-    },
     tool: {
       name: "create_task",
       reach: "one",
