@@ -15,6 +15,11 @@ export const COMPOSED_TOOLS = [
   "list_tasks",
   "claim_task",
   "complete_task",
+  "share_file",
+  "get_file",
+  "grant_file_access",
+  "read_peer_file",
+  "list_peer_files",
 ] as const;
 
 /** Returns the names of all tools that are served. */

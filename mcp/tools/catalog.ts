@@ -6,13 +6,18 @@ import { checkMessages } from "./check_messages.ts";
 import { claimTask } from "./claim_task.ts";
 import { completeTask } from "./complete_task.ts";
 import { derivedTools } from "./derived_tools.ts";
+import { getFile } from "./get_file.ts";
+import { grantFileAccess } from "./grant_file_access.ts";
+import { listPeerFiles } from "./list_peer_files.ts";
 import { listPeers } from "./list_peers.ts";
 import { listStreams } from "./list_streams.ts";
 import { listTasks } from "./list_tasks.ts";
 import { meshQuery } from "./mesh_query.ts";
 import { type ChannelState, pingMesh } from "./ping_mesh.ts";
+import { readPeerFile } from "./read_peer_file.ts";
 import { scheduleReminder } from "./schedule_reminder.ts";
 import { sendMessage } from "./send_message.ts";
+import { shareFile } from "./share_file.ts";
 import type { Tool } from "./tool.ts";
 
 /** Returns the tools; `channelState` is asked by `ping_mesh`. */
@@ -28,6 +33,11 @@ export function allTools(channelState: () => ChannelState): Tool[] {
     listTasks,
     claimTask,
     completeTask,
+    shareFile,
+    getFile,
+    grantFileAccess,
+    readPeerFile,
+    listPeerFiles,
     ...derivedTools(),
   ];
 }

@@ -5,13 +5,6 @@
 
 /** Family -> names of tools that are not served yet. */
 export const PENDING: Readonly<Record<string, readonly string[]>> = {
-  "files": [
-    "share_file",
-    "get_file",
-    "grant_file_access",
-    "read_peer_file",
-    "list_peer_files",
-  ],
   "skills": ["share_skill", "get_skill", "list_skills", "remove_skill", "mesh_skill_deploy"],
   "mcp-registry-peer": ["mesh_mcp_register", "mesh_mcp_list", "mesh_tool_call", "mesh_mcp_remove"],
   "mcp-registry-broker": [
