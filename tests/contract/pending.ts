@@ -5,7 +5,7 @@
 
 /** Family -> names of tools that are not served yet. */
 export const PENDING: Readonly<Record<string, readonly string[]>> = {
-  "skills": ["share_skill", "get_skill", "list_skills", "remove_skill", "mesh_skill_deploy"],
+  "skills": ["mesh_skill_deploy"],
   "mcp-registry-peer": ["mesh_mcp_register", "mesh_mcp_list", "mesh_tool_call", "mesh_mcp_remove"],
   "mcp-registry-broker": [
     "mesh_mcp_deploy",
