@@ -6,12 +6,14 @@ import { auditVerify } from "./audit_verify.ts";
 import { demo } from "./demo/demo.ts";
 import { doctor } from "./doctor.ts";
 import { create, join } from "./enrol.ts";
+import { fileGet, fileGrant, fileList, fileRemove, fileShare, fileStatus } from "./files.ts";
 import { hook } from "./hook.ts";
 import { install, uninstall } from "./hosts.ts";
 import { forget, recall, remember } from "./memory.ts";
 import { info, invite, leave, list, ping, status } from "./meshes.ts";
 import { inbox, outbox, send } from "./messages.ts";
 import { block, grant, grants, kick, peers, revoke, verify } from "./people.ts";
+import { fileBrowse, fileRead, share, shares, unshare } from "./peer_files.ts";
 import { profile } from "./profile.ts";
 import { remind, remindCancel, remindList } from "./remind.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
@@ -48,6 +50,17 @@ export const writtenVerbs: readonly Verb[] = [
   remember,
   recall,
   forget,
+  fileShare,
+  fileGet,
+  fileList,
+  fileStatus,
+  fileGrant,
+  fileRemove,
+  fileBrowse,
+  fileRead,
+  share,
+  unshare,
+  shares,
   status,
   profile,
   info,

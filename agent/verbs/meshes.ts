@@ -131,7 +131,6 @@ export function durationMs(text: string): number {
 
 export const invite: Verb = {
   path: "invite",
-  aliases: ["share"],
   summary: "Make an invite link",
   details: "Whoever has the whole link may join. The part after # never reaches the broker.",
   args: [],

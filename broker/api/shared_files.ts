@@ -77,11 +77,6 @@ export const sharedFiles = {
     rate: "request",
     audit: null,
     fails: [],
-    verb: {
-      path: "file list",
-      positionals: [],
-      examples: ["claudemesh file list", "claudemesh file list --query report --from Ada --json"],
-    },
     tool: {
       name: "list_files",
       reach: "one",
@@ -109,11 +104,6 @@ export const sharedFiles = {
     rate: "request",
     audit: null,
     fails: ["not_found"],
-    verb: {
-      path: "file status",
-      positionals: ["fileId"],
-      examples: ["claudemesh file status A1b2C3d4E5f6G7h8A1b2C3d4E5f6G7h8"],
-    },
     tool: {
       name: "file_status",
       reach: "one",
@@ -168,11 +158,6 @@ export const sharedFiles = {
     rate: "request",
     audit: "file_deleted",
     fails: ["not_found"],
-    verb: {
-      path: "file delete",
-      positionals: ["fileId"],
-      examples: ["claudemesh file delete A1b2C3d4E5f6G7h8A1b2C3d4E5f6G7h8"],
-    },
     tool: {
       name: "delete_file",
       reach: "one",
@@ -239,6 +224,9 @@ export const sharedFiles = {
     },
   }),
 };
+
+/** What `file_status` answers. */
+export type FileStatus = z.infer<typeof sharedFiles.fileStatus.output>;
 
 export const sharedFileEvents = {
   fileShared: event({

@@ -27,13 +27,3 @@ export async function finishedTransfer(
     ...(candidates === undefined ? {} : { candidates }),
   });
 }
-
-/** "12 bytes", "3.4 MiB". */
-export function sizeText(bytes: number): string {
-  if (bytes < 1_024) return `${bytes} bytes`;
-  const units = ["KiB", "MiB", "GiB"];
-  let value = bytes / 1_024;
-  let unit = 0;
-  for (; value >= 1_024 && unit < units.length - 1; unit++) value /= 1_024;
-  return `${value.toFixed(1)} ${units[unit]}`;
-}

@@ -3,7 +3,7 @@
  */
 import * as z from "zod";
 import { printableText } from "../../agent/core/peer_text.ts";
-import { sizeText } from "./finished_transfer.ts";
+import { sizeText } from "../../agent/core/size_text.ts";
 import { meshParameter, offsetParameter } from "./mesh_parameter.ts";
 import { ANSWER_BYTES, pageMarker, pageOf } from "./page.ts";
 import { tool } from "./tool.ts";

@@ -2,8 +2,9 @@
  * `read_peer_file`: reads a file from a folder that a peer shares from its own disk, without uploading it anywhere.
  */
 import * as z from "zod";
-import { finishedTransfer, sizeText } from "./finished_transfer.ts";
-import { localPath } from "./local_path.ts";
+import { sizeText } from "../../agent/core/size_text.ts";
+import { finishedTransfer } from "./finished_transfer.ts";
+import { localPath } from "../../agent/core/files/local_path.ts";
 import { meshParameter } from "./mesh_parameter.ts";
 import { ANSWER_BYTES } from "./page.ts";
 import { markedFile, peerFileText } from "./peer_file_text.ts";

@@ -3,8 +3,9 @@
  */
 import * as z from "zod";
 import { fileTags } from "../../broker/api/file_fields.ts";
-import { finishedTransfer, sizeText } from "./finished_transfer.ts";
-import { localPath } from "./local_path.ts";
+import { sizeText } from "../../agent/core/size_text.ts";
+import { finishedTransfer } from "./finished_transfer.ts";
+import { localPath } from "../../agent/core/files/local_path.ts";
 import { meshParameter } from "./mesh_parameter.ts";
 import { tool } from "./tool.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Paths as models write them: relative to the folder that the session runs in, or from the home with `~/`.
+ * Paths as people and models write them: relative to the folder that the program runs in, or from the home with `~/`.
  */
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
