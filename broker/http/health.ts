@@ -21,6 +21,7 @@ interface Dependency {
 interface Dependencies {
   readonly store: Dependency;
   readonly objects: Dependency;
+  readonly vectors: Dependency;
 }
 
 /** The three routes; uptime counts from this call. */
@@ -69,12 +70,14 @@ export function healthRoutes(broker: BrokerContext): Route[] {
 }
 
 function alive(broker: BrokerContext, startedAtMs: number): object {
+  const { vectors, embedder } = broker.stores;
   return {
     status: broker.stopping() ? "stopping" : "ok",
     version: config.version,
     uptime: Math.floor((broker.clock.now() - startedAtMs) / 1000),
     store: { driver: broker.sql.driver, durability: broker.sql.durability },
     objects: { driver: broker.stores.objects.driver },
+    vectors: { driver: vectors.driver, embedding: embedder.embedding },
   };
 }
 
@@ -94,12 +97,13 @@ function ready(broker: BrokerContext, dependencies: Dependencies): Response {
 }
 
 async function readAllBack(broker: BrokerContext): Promise<Dependencies> {
-  const { sql, stores: { objects } } = broker;
-  const [store, bytes] = await Promise.all([
+  const { sql, stores } = broker;
+  const [store, objects, vectors] = await Promise.all([
     readBack(broker, "store", sql),
-    readBack(broker, "store of objects", objects),
+    readBack(broker, "store of objects", stores.objects),
+    readBack(broker, "store of vectors", stores.vectors),
   ]);
-  return { store, objects: bytes };
+  return { store, objects, vectors };
 }
 
 /** A store that hangs is as red as one that refuses. */

@@ -89,7 +89,7 @@ export class VectorsError extends Error {
  * works on.
  */
 export interface Vectors {
-  /** For people: which store, and where. */
+  /** For people: which store; no address, for everybody may see it. */
   readonly driver: string;
   /** One collection; null when there is none of that name. */
   collection(meshId: string, name: string): Promise<Collection | null>;

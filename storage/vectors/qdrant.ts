@@ -57,21 +57,20 @@ export async function openQdrantVectors({ url, apiKey }: QdrantOptions): Promise
     timeout: TIMEOUT_MS,
     checkCompatibility: false,
   });
-  const vectors = new QdrantVectors(client, new URL(url).host);
+  const vectors = new QdrantVectors(client);
   await vectors.ping();
   return vectors;
 }
 
 export class QdrantVectors implements Vectors {
-  readonly driver: string;
+  readonly driver = "Qdrant";
   readonly #client: QdrantClient;
   readonly #catalog: QdrantCatalog;
   readonly #turns = new Turns();
 
-  constructor(client: QdrantClient, host: string) {
+  constructor(client: QdrantClient) {
     this.#client = client;
     this.#catalog = new QdrantCatalog(client);
-    this.driver = `Qdrant (${host})`;
   }
 
   async collection(meshId: string, name: string): Promise<Collection | null> {

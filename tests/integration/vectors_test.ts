@@ -1,9 +1,10 @@
 /** Similarity search over texts: what members store is found by what it is about, by their mesh and no other. */
 import assert from "node:assert/strict";
 import { LIMITS } from "../../broker/api/limits.ts";
-import { brokerTest, type TestBroker, type TestBrokerOptions } from "../support/broker.ts";
+import { brokerTest, TestBroker, type TestBrokerOptions } from "../support/broker.ts";
 import { linkMeshTemplate } from "../support/mesh_template.ts";
 import type { Frame, TestPeer } from "../support/peer.ts";
+import { openTestStore } from "../support/sql.ts";
 import { until } from "../support/until.ts";
 
 const NOTES = [
@@ -310,4 +311,47 @@ vectorsTest("every change is in the audit with ids and sizes, and no text", asyn
     row("vector_deleted", { collection: "notes", id: "a" }),
     row("vector_collection_dropped", { collection: "notes" }),
   ]);
+});
+
+Deno.test("texts are embedded by the operator's model, and a search says when it is gone", async () => {
+  const topics = ["payment", "deploy"];
+  let isThere = true;
+  const model = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { input: [text] } = await request.json() as { input: [string] };
+    const embedding = topics.map((topic) => text.includes(topic) ? 1 : 0.1);
+    return isThere
+      ? Response.json({ data: [{ embedding }] })
+      : new Response("overloaded", { status: 503 });
+  });
+  const sql = await openTestStore("pglite");
+  const url = `http://127.0.0.1:${model.addr.port}/v1`;
+  const embeddings = { url, model: "small-1", apiKey: null };
+  const broker = await TestBroker.start(sql, {
+    settings: { embeddings },
+    prepare: linkMeshTemplate,
+  });
+  try {
+    const health = await (await fetch(`${broker.broker.url}/health`)).json();
+    assert.deepEqual(health.vectors, {
+      driver: "pgvector (embedded)",
+      embedding: "model:small-1",
+    });
+    const ready = await (await fetch(`${broker.broker.url}/health/ready`)).json();
+    assert.equal(ready.dependencies.vectors.ok, true);
+    const [ada] = await broker.mesh("Ada");
+    const peer = await broker.join(ada!);
+    const answer = await stored(peer, "we deploy on Fridays", { id: "a" });
+    assert.deepEqual([answer.embedding, answer.dimensions], ["model:small-1", 2]);
+    await stored(peer, "a payment is retried", { id: "b" });
+    const [near] = await found(peer, "payments");
+    assert.equal(near?.id, "b");
+    isThere = false;
+    const refusal = await refused(peer, "vector_search", { collection: "notes", query: "payment" });
+    assert.deepEqual([refusal.code, typeof refusal.retry_after_ms], ["unavailable", "number"]);
+    assert.match(String(refusal.message), /embeddings endpoint answers with HTTP 503/);
+  } finally {
+    await broker.close();
+    await sql.close();
+    await model.shutdown();
+  }
 });
