@@ -11,7 +11,6 @@ import { callOne } from "./people.ts";
 import { eventLine, HISTORY_PAGE, type HistoryPage } from "./streams.ts";
 import { MESH_FLAG, meshOption, textArgument, textFlag, type Verb } from "./verb.ts";
 
-const MOST_EVENTS = 1_000_000;
 const MOST_SECONDS = 86_400;
 
 export const streamWatch: Verb = {
@@ -40,9 +39,10 @@ export const streamWatch: Verb = {
   json: true,
   async run(context) {
     const stream = textArgument(context, 0);
-    const whole = { least: 1, most: MOST_EVENTS, otherwise: 0 };
-    const from = numberFlag(textFlag(context, "from"), "from", whole);
-    const count = numberFlag(textFlag(context, "count"), "count", whole);
+    const whole = { least: 1, most: Number.MAX_SAFE_INTEGER, otherwise: 0 };
+    const [from, count] = ["from", "count"].map((name) =>
+      numberFlag(textFlag(context, name), name, whole)
+    ) as [number, number];
     const seconds = numberFlag(textFlag(context, "timeout"), "timeout", {
       least: 1,
       most: MOST_SECONDS,
@@ -94,6 +94,8 @@ async function* allNews(
     }
   }
   for await (const news of feed) {
+    // Also when the stream was deleted and made again meanwhile: its numbers begin anew.
+    if (news.kind === "begun") next = news.from;
     // What came before the subscription's answer has been read as history.
     if (news.kind === "event" && news.seq < next) continue;
     yield news;
@@ -135,7 +137,7 @@ class StreamFeed {
         if (news.kind === "ended") {
           throw new LocalError("not_found", `The stream "${news.stream}" was deleted`);
         }
-        if (news.kind !== "begun") yield news;
+        yield news;
       }
       if (this.#isOver) return;
       if (this.#isGone) {

@@ -248,7 +248,7 @@ export const tasks = {
     grant: "member",
     rate: "request",
     audit: null,
-    fails: [],
+    fails: ["ambiguous_target"],
     input: z.object({
       status: z.enum([...STATES, "done"]).optional().describe(
         "Only tasks in this state; done is completed.",

@@ -291,7 +291,7 @@ function whose(
   assignee: string | undefined,
 ): Pick<TaskFilter, "memberId" | "group" | "name"> {
   const anybody = { memberId: null, group: null, name: null };
-  if (assignee === undefined) return anybody;
+  if (assignee === undefined || assignee === "*") return anybody;
   const wanted = assignee.toLowerCase();
   if (wanted.startsWith("@")) return { ...anybody, group: wanted.slice(1) };
   try {

@@ -299,6 +299,16 @@ brokerTest(
   },
 );
 
+brokerTest("a name that two bear is refused with both, in lists too", async (broker) => {
+  const [ada] = await broker.mesh("Ada", "Sam", "Sam");
+  const a = await broker.join(ada!);
+  for (const [type, more] of [["create_task", { title: "x" }], ["list_tasks", {}]] as const) {
+    const refused = await a.request(type, { ...more, assignee: "sam" });
+    assert.equal(refused.code, "ambiguous_target", type);
+    assert.equal((refused.candidates as unknown[]).length, 2);
+  }
+});
+
 brokerTest(
   "lists are by importance and age, closed ones last, and narrowed by state, person and tag",
   async (broker) => {

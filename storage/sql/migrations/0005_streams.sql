@@ -1,5 +1,5 @@
--- Streams of events, numbered without holes. `data` is the publisher's JSON as text: nothing reads into it. The newest
--- events of each are kept; the limit is the program's.
+-- Streams of events, numbered without holes. `data` is the publisher's JSON as text: nothing reads
+-- into it. The newest events of each are kept; the limit is the program's.
 create table mesh.stream (
   id text collate "C" primary key,
   mesh_id text collate "C" not null references mesh.mesh (id),

@@ -1,11 +1,13 @@
--- Work to be claimed. Who assigned, claimed or closed a task is kept as the member and as the name shown then. A lease that
--- has run out makes a claimed task claimable again, whatever `status` says until the next sweep.
+-- Work to be claimed. Who assigned, claimed or closed a task is kept as the member and as the name
+-- shown then. A lease that has run out makes a claimed task claimable again, whatever `status` says
+-- until the next sweep.
 create table mesh.task (
   id text collate "C" primary key,
   mesh_id text collate "C" not null references mesh.mesh (id),
   title text not null,
   description text,
-  status text not null default 'open' check (status in ('open', 'claimed', 'completed', 'cancelled')),
+  status text not null default 'open'
+    check (status in ('open', 'claimed', 'completed', 'cancelled')),
   priority text not null check (priority in ('low', 'normal', 'high', 'urgent')),
   tags text[] not null default '{}',
   assignee text,
