@@ -7,7 +7,7 @@ import { startProgramBroker } from "../support/program.ts";
 
 const FOLDER = new URL(".", import.meta.url);
 
-/** Values that later commands use: `${link}` after a command that printed an invite. */
+/** Values that commands use: `${link}` after one that printed an invite, `${home}` for this person's own folder. */
 function substitute(words: readonly string[], values: ReadonlyMap<string, string>): string[] {
   return words.map((word) =>
     word.replace(/\$\{(\w+)\}/g, (whole, name) => values.get(name) ?? whole)
@@ -16,7 +16,9 @@ function substitute(words: readonly string[], values: ReadonlyMap<string, string
 
 async function perform(step: Step, folder: string, values: Map<string, string>): Promise<void> {
   const home = join(folder, step.home);
-  const [program, ...args] = selfCommand(substitute(step.words, values));
+  const [program, ...args] = selfCommand(
+    substitute(step.words, new Map([...values, ["home", home]])),
+  );
   const child = new Deno.Command(program, {
     args,
     env: {
