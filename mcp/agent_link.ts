@@ -25,6 +25,7 @@ export class AgentLink {
   readonly #stopped = Promise.withResolvers<void>();
   #isStopped = false;
   #mayAttach = Promise.withResolvers<void>();
+  #connected = Promise.withResolvers<LocalClient>();
   #attached = Promise.withResolvers<LocalClient>();
   #client: LocalClient | null = null;
   #session: SessionState | null = null;
@@ -58,12 +59,24 @@ export class AgentLink {
    */
   async client(waitMs: number): Promise<LocalClient> {
     this.allowAttach();
+    return await this.#within(waitMs, this.#attached.promise);
+  }
+
+  /**
+   * Returns the connection, be the session attached or not: for what only looks, and shows nobody.
+   * @throws {LocalError} `not_connected` with the reason when that takes longer than `waitMs`.
+   */
+  async connected(waitMs: number): Promise<LocalClient> {
+    return await this.#within(waitMs, this.#connected.promise);
+  }
+
+  async #within(waitMs: number, connection: Promise<LocalClient>): Promise<LocalClient> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<null>((resolve) => {
       timer = setTimeout(() => resolve(null), waitMs);
     });
     try {
-      const client = await Promise.race([this.#attached.promise, late]);
+      const client = await Promise.race([connection, late]);
       if (client !== null) return client;
     } finally {
       clearTimeout(timer);
@@ -105,6 +118,8 @@ export class AgentLink {
         await this.#client?.close();
         pauseMs = Math.min(pauseMs * 2, longest);
       }
+      // Who waits for the first connection goes on waiting.
+      if (this.#client !== null) this.#connected = Promise.withResolvers();
       this.#client = null;
       await this.#pause(pauseMs);
     }
@@ -115,6 +130,7 @@ export class AgentLink {
     const client = await this.#options.connect();
     this.#client = client;
     if (this.#isStopped) return await client.close();
+    this.#connected.resolve(client);
     await Promise.race([this.#mayAttach.promise, client.closed]);
     if (this.#isStopped) return await client.close();
     client.onEvent((event) => this.#options.onEvent(event));

@@ -54,6 +54,22 @@ Deno.test("the session is attached only once it may be, or is needed", async () 
   await link.stop();
 });
 
+Deno.test("what only looks gets the connection without attaching the session, also after a failure", async () => {
+  const attached: string[] = [];
+  let attempts = 0;
+  const link = linkTo(() => {
+    attempts += 1;
+    return attempts === 1
+      ? Promise.reject(new LocalError("no_agent", "none"))
+      : Promise.resolve(agent(attached).client);
+  });
+  const asked = link.connected(5_000);
+  link.start();
+  assert.equal((await asked).greeting.version, "1.0.0");
+  assert.deepEqual([attempts, attached], [2, []]);
+  await link.stop();
+});
+
 Deno.test("a tool that cannot wait any longer hears why there is no connection", async () => {
   const never = linkTo(() => new Promise(() => {}));
   await assert.rejects(never.client(1), { code: "not_connected", exit: 4 });

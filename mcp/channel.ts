@@ -153,6 +153,11 @@ const SYSTEM_LINES: Readonly<Record<string, ((data: Data) => string) | null>> = 
   peer_hidden: (data) => `${text(data, "name")} is hidden now.`,
   member_added: (data) => `${text(data, "name")} became a member of the mesh.`,
   member_removed: (data) => `${text(data, "name")} is no member of the mesh any more.`,
+  skill_published: (data) =>
+    `${text(data, "by")} shared ${data.version === 1 ? "" : "a new version of "}the skill ${
+      text(data, "name")
+    }: get_skill shows it.`,
+  skill_removed: (data) => `${text(data, "by")} removed the skill ${text(data, "name")}.`,
   member_renamed: (data) => `A member is now called ${text(data, "name")}.`,
   reminder_missed: missedRuns,
   tick: (data) => `tick ${data.tick}, simulated time ${text(data, "simTime")}, x${data.speed}`,

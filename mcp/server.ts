@@ -14,19 +14,22 @@ import {
   ReadResourceRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport";
+import { skillsEvents } from "../broker/api/skills.ts";
 import type { LocalMethodName, LocalParams } from "../agent/core/local_api.ts";
 import type { LocalClient } from "../agent/core/local_client.ts";
 import { summarizeError } from "../agent/core/local_error.ts";
-import type { LocalEvent, SessionState } from "../agent/core/local_types.ts";
+import type { CallResult, LocalEvent, SessionState } from "../agent/core/local_types.ts";
 import { AgentLink } from "./agent_link.ts";
 import { AnswerTransport } from "./answer_transport.ts";
 import { CHANNEL_METHOD } from "./channel.ts";
 import { ChannelPushes } from "./channel_pushes.ts";
 import { FollowedStreams } from "./followed_streams.ts";
 import { instructions } from "./instructions.ts";
+import { ListChanges } from "./list_changes.ts";
 import { getPrompt, listPrompts, type PromptSource } from "./prompts.ts";
 import { ProtocolServer } from "./protocol_server.ts";
 import { listResources, readResource, type ResourceSource } from "./resources.ts";
+import { MeshSkills } from "./skills.ts";
 import { callTool } from "./tool_calls.ts";
 import { allTools, listedTool } from "./tools/catalog.ts";
 import type { Tool, ToolContext } from "./tools/tool.ts";
@@ -52,6 +55,13 @@ const CLIENT_WAIT_MS = 2_500;
 /** Clients that only look (health checks) are gone by then, and no mesh has seen them come and go. */
 const ATTACH_DELAY_MS = 500;
 const WELCOME_TIMEOUT_MS = 10_000;
+/** How long a list waits for the agent, and for the meshes. A host that starts waits for all lists before its first turn. */
+const LIST_WAIT_MS = 700;
+/** Events that change what the lists of prompts and resources have. */
+const SKILL_EVENTS: ReadonlySet<string> = new Set([
+  skillsEvents.skillPublished.name ?? "",
+  skillsEvents.skillRemoved.name ?? "",
+]);
 
 /** Whether an error is one of the declared ones. */
 function isForeseen(error: unknown): boolean {
@@ -65,6 +75,8 @@ export class ClaudemeshServer {
   readonly #link: AgentLink;
   readonly #pushes: ChannelPushes;
   readonly #tools: ReadonlyMap<string, Tool>;
+  readonly #skills = new MeshSkills((wire, input, mesh) => this.#look(wire, input, mesh));
+  readonly #lists: ListChanges;
   readonly #followed = new FollowedStreams();
   #transport: AnswerTransport | null = null;
   #attachTimer: ReturnType<typeof setTimeout> | undefined;
@@ -91,6 +103,7 @@ export class ClaudemeshServer {
       ...(options.channelGraceMs === undefined ? {} : { graceMs: options.channelGraceMs }),
     });
     this.#pushes.mode = messageMode;
+    this.#lists = new ListChanges({ notify: (method) => this.#server.notification({ method }) });
     this.#link = new AgentLink({
       connect: () => {
         this.#followed.lost();
@@ -124,6 +137,7 @@ export class ClaudemeshServer {
   async close(): Promise<void> {
     clearTimeout(this.#attachTimer);
     this.#pushes.close();
+    this.#lists.close();
     await this.#link.stop();
     await this.#server.close();
   }
@@ -131,6 +145,7 @@ export class ClaudemeshServer {
   #onInitialized(): void {
     this.#isInitialized = true;
     this.#pushes.clientReady();
+    this.#lists.clientReady();
     const delayMs = this.#options.attachDelayMs ?? ATTACH_DELAY_MS;
     this.#attachTimer = setTimeout(() => this.#link.allowAttach(), delayMs);
   }
@@ -146,16 +161,45 @@ export class ClaudemeshServer {
 
   #onEvent(event: LocalEvent): void {
     if (event.kind !== "stream" || this.#followed.heard(event)) this.#pushes.take(event);
+    if (event.kind === "system" && SKILL_EVENTS.has(event.event)) this.#lists.changed();
     if (event.kind !== "state" || !event.state.connected) return;
     // A mesh that is reached for the first time, or was joined since the session began.
     void this.#welcome([event.state]);
     void this.#followAgain();
+    void this.#compareSkills();
   }
 
   #onAttached(state: SessionState): void {
     this.#pushes.mode = state.messageMode;
     void this.#welcome(state.meshes.filter((mesh) => mesh.connected));
     void this.#followAgain();
+    void this.#compareSkills();
+  }
+
+  /** What was published while nobody listened. */
+  async #compareSkills(): Promise<void> {
+    try {
+      if (await this.#skills.hasChanged()) this.#lists.changed();
+    } catch (error) {
+      this.#options.report(error);
+    }
+  }
+
+  /** Asks the session's meshes, or one of them, for what shows the session to nobody. */
+  async #look(
+    wire: string,
+    input: Record<string, unknown>,
+    mesh?: string,
+  ): Promise<readonly CallResult[]> {
+    const { sessionId, meshes } = this.#options.attachment;
+    const client = await this.#link.connected(LIST_WAIT_MS);
+    const params = { wire, input, sessionId, timeoutMs: mesh ? CLIENT_WAIT_MS : LIST_WAIT_MS };
+    const wanted = mesh === undefined ? meshes : [mesh];
+    if (wanted === undefined) {
+      return (await client.call("call", { ...params, every: true })).results;
+    }
+    const answers = wanted.map((each) => client.call("call", { ...params, mesh: each }));
+    return (await Promise.all(answers)).flatMap(({ results }) => results);
   }
 
   /** Subscribes again to what a lost agent, or a lost connection to it, has taken along. */
@@ -250,7 +294,7 @@ export class ClaudemeshServer {
   }
 
   #handlePrompts(): void {
-    const sources = this.#options.promptSources ?? [];
+    const sources = [...this.#options.promptSources ?? [], this.#skills.prompts];
     this.#server.setRequestHandler(ListPromptsRequestSchema, () => listPrompts(sources));
     this.#server.setRequestHandler(
       GetPromptRequestSchema,
@@ -259,7 +303,7 @@ export class ClaudemeshServer {
   }
 
   #handleResources(): void {
-    const sources = this.#options.resourceSources ?? [];
+    const sources = [...this.#options.resourceSources ?? [], this.#skills.resources];
     this.#server.setRequestHandler(ListResourcesRequestSchema, () => listResources(sources));
     this.#server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
       resourceTemplates: [],

@@ -17,7 +17,6 @@ const FENCE = "---";
 const FIELD = /^([A-Za-z][A-Za-z0-9_-]{0,63}):(?:[ \t]+(.*))?$/;
 const BLOCK = /^([|>])[+-]?$/;
 /** JSON leaves these as they are; in YAML some of them end a line. */
-// deno-lint-ignore no-control-regex -- control characters are what it escapes
 const UNESCAPED = /[\u007f-\u009f\u2028\u2029\ufeff]/g;
 
 /** Writes front matter and body; fields that are undefined or an empty list are left out. */

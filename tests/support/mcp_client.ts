@@ -81,6 +81,7 @@ export class McpClient {
   readonly events: ChannelEvent[] = [];
   readonly #transport: StdioClientTransport;
   readonly #waiters = new Set<() => void>();
+  readonly #listeners = new Map<string, (() => void)[]>();
 
   constructor(args: readonly string[], environment: Record<string, string>) {
     const [command, ...rest] = selfCommand(["mcp", ...args]);
@@ -92,6 +93,8 @@ export class McpClient {
     });
     this.client.fallbackNotificationHandler = ({ method, params }) => {
       if (method === "notifications/claude/channel") this.events.push(params as never);
+      for (const heard of this.#listeners.get(method) ?? []) heard();
+      this.#listeners.delete(method);
       for (const waiter of [...this.#waiters]) waiter();
       return Promise.resolve();
     };
@@ -128,6 +131,18 @@ export class McpClient {
       return holds(last) ? last : null;
     };
     return await until(`${name} answers as wanted`, PATIENCE_MS, probe, () => last?.text ?? "");
+  }
+
+  /** Waits for a notification that comes from now on. */
+  async notified(method: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`${method} did not come`)), PATIENCE_MS);
+      const heard = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.#listeners.set(method, [...this.#listeners.get(method) ?? [], heard]);
+    });
   }
 
   /** Waits for a channel event, among those that came already too. */
