@@ -17,6 +17,7 @@ import { fileBrowse, fileRead, share, shares, unshare } from "./peer_files.ts";
 import { profile } from "./profile.ts";
 import { remind, remindCancel, remindList } from "./remind.ts";
 import { agent, agentStatus, agentStop, health, mcp, serve } from "./roles.ts";
+import { skillGet, skillList, skillRemove, skillShare } from "./skills.ts";
 import { stateWatch } from "./state_watch.ts";
 import { streamWatch } from "./stream_watch.ts";
 import { streamHistory, streamList, streamPublish } from "./streams.ts";
@@ -50,6 +51,10 @@ export const writtenVerbs: readonly Verb[] = [
   remember,
   recall,
   forget,
+  skillShare,
+  skillGet,
+  skillList,
+  skillRemove,
   fileShare,
   fileGet,
   fileList,
