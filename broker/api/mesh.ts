@@ -14,16 +14,17 @@ import {
 } from "./fields.ts";
 import { signature, slug } from "./fields.ts";
 import { rotationProof, sealedKey } from "./hello.ts";
-import { op } from "./op.ts";
+import { DATABASE_PATIENCE_MS, op } from "./op.ts";
 
 export const mesh = {
   meshInfo: op({
     wire: "mesh_info",
     reply: "mesh_info_result",
     since: 1,
-    summary: "Describe the mesh: who, which groups, who keeps the key.",
+    summary: "Describe the mesh: who, which groups, who keeps the key, what is shared.",
     grant: "member",
     rate: "request",
+    patienceMs: DATABASE_PATIENCE_MS,
     audit: null,
     fails: [],
     tool: {
@@ -48,6 +49,16 @@ export const mesh = {
       yourRole: role,
       yourGroups: z.array(z.string()),
       queued: z.int().describe("Open deliveries to you."),
+      stateKeys: z.array(z.string()).describe("Those you may read; at most 200."),
+      memoryCount: z.int().describe("Not counted beyond 10,000, as files are not."),
+      fileCount: z.int(),
+      skillCount: z.int(),
+      tasks: z.object({ open: z.int(), claimed: z.int(), completed: z.int() }),
+      streams: z.array(z.string()).describe("At most 200, as tables and collections."),
+      tables: z.array(z.string()).nullable().describe(
+        "null: the mesh's own database does not answer.",
+      ),
+      collections: z.array(z.string()).nullable().describe("Of texts found by similarity."),
     }),
     example: {
       input: {},
@@ -66,6 +77,14 @@ export const mesh = {
         yourRole: "owner",
         yourGroups: ["@eng"],
         queued: 0,
+        stateKeys: ["sprint"],
+        memoryCount: 12,
+        fileCount: 1,
+        skillCount: 2,
+        tasks: { open: 3, claimed: 1, completed: 7 },
+        streams: ["builds"],
+        tables: ["deploys"],
+        collections: [],
       },
     },
   }),

@@ -100,6 +100,15 @@ function shown(row: StateRow) {
   };
 }
 
+/** Names of the keys that a member may read, at most `limit`. */
+export async function readableKeys(
+  { broker, connection: { mesh, member } }: Call,
+  limit: number,
+): Promise<string[]> {
+  const rows = await selectStates(broker.sql, mesh.id, { prefix: "", after: "", limit });
+  return rows.filter((row) => may(mesh, member, row, "state-read")).map(({ key }) => key);
+}
+
 /** Whether the owner of a key lets a member do it; where the owner is gone, nobody is asked. */
 function may(mesh: Mesh, member: Member, row: StateRow, capability: Capability): boolean {
   if (row.ownerMemberId === member.id || member.role !== "member") return true;
