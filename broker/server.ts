@@ -153,8 +153,8 @@ async function assemble(settings: Settings, held: Held) {
   const { limits } = settings;
   const onError = (error: unknown) => log.error("delivery failed", { error: stackOf(error) });
   const onCommit = (tookMs: number) => metrics.commitSeconds.observe(tookMs / 1000);
-  const ledger = await Ledger.open({ store, sql, clock, onCommit, onError });
-  const delivery = new Delivery({ store, ledger, clock, random, limits, metrics, onError });
+  const ledger = await Ledger.open({ store, sql, clock, random, onCommit, onError });
+  const delivery = new Delivery({ store, ledger, clock, limits, metrics, onError });
   const events = new SystemEvents(clock, random);
   const rates = new RateLimits(clock);
   const streams = new StreamHub({ store: sqlStreamStore(sql), clock, limits });

@@ -53,9 +53,11 @@ export class Dispatch {
 
   /**
    * Runs one frame of an authenticated connection and answers it.
+   * @param hasEscapes whether the frame's text named characters by number, the only way in which it
+   * may hold what cannot be stored.
    * @returns a promise that the next frame has to wait for, or null when it need not.
    */
-  handle(connection: Connection, frame: Frame): Promise<void> | null {
+  handle(connection: Connection, frame: Frame, hasEscapes = true): Promise<void> | null {
     const entry = this.#entries.get(String(frame.type));
     if (entry === undefined) {
       this.#broker.metrics.operations.inc({ type: "unknown" });
@@ -66,6 +68,7 @@ export class Dispatch {
     let running: Promise<object>;
     try {
       const input = this.#admitted(connection, frame, entry);
+      if (hasEscapes && !isStorable(input)) throw unstorable();
       if (entry.op.rate === "request") this.#broker.activity.count(connection.member, "toolCalls");
       const requestId = typeof frame._reqId === "string" ? frame._reqId : null;
       running = entry.handler({ broker: this.#broker, connection, requestId }, input);
@@ -104,9 +107,6 @@ export class Dispatch {
     entry.parse ??= parserOf(op);
     const result = entry.parse(frame);
     if (!result.success) throw wrongInput(op, result.error);
-    if (!isStorable(result.data)) {
-      throw new MeshError("invalid_argument", "the frame has NUL or broken characters");
-    }
     return result.data;
   }
 
@@ -179,6 +179,10 @@ function wrongInput(op: Op, error: z.ZodError): MeshError {
   return new MeshError("invalid_argument", `${op.wire} ${field}: ${issue?.message ?? "wrong"}`, {
     data: { field },
   });
+}
+
+function unstorable(): MeshError {
+  return new MeshError("invalid_argument", "the frame has NUL or broken characters");
 }
 
 function unknownType(type: unknown): MeshError {

@@ -5,8 +5,9 @@
  */
 import { type Sql, SqlError, type SqlExecutor, type SqlStatement } from "../../storage/sql/port.ts";
 import type { MessageStore } from "../../storage/sql/queries/message_store.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock, Random } from "./clock.ts";
 import { Deque } from "./delivery/deque.ts";
+import { MessageIds } from "./delivery/message_id.ts";
 import {
   type AuditEntry,
   type ExclusiveJob,
@@ -30,6 +31,8 @@ const MAX_DELIVERIES = 8_192;
 /** Within so long of a commit there is load, and the next one waits a moment for company. */
 const BUSY_MS = 4;
 const GATHER_MS = 1;
+/** So much needs no company: the next commit starts before anybody is told of the last one. */
+const CROWD_JOBS = 64;
 /** Why jobs are refused when the commit before theirs, of which they were a part, got no answer. */
 const LOST = new SqlError("unavailable", "the store's answer to a commit was lost");
 
@@ -37,6 +40,9 @@ export interface LedgerParts {
   readonly store: MessageStore;
   readonly sql: Pick<Sql, "transaction">;
   readonly clock: Clock;
+  readonly random: Random;
+  /** How many jobs are a crowd; simulations have few. */
+  readonly crowdJobs?: number;
   readonly onCommit?: (tookMs: number) => void;
   /** Gets programming errors of those that are told of a commit. */
   readonly onError: (error: unknown) => void;
@@ -50,9 +56,12 @@ interface UnsureCommit {
 
 /** Serialises all writes of a broker. */
 export class Ledger {
+  /** Between places in the log and ids of messages. */
+  readonly ids: MessageIds;
   readonly #store: MessageStore;
   readonly #sql: Pick<Sql, "transaction">;
   readonly #clock: Clock;
+  readonly #crowdJobs: number;
   readonly #onCommit: (tookMs: number) => void;
   readonly #onError: (error: unknown) => void;
   readonly #queue = new Deque<LedgerJob>();
@@ -63,18 +72,22 @@ export class Ledger {
   #lastCommitAtMs = -Infinity;
   #unsure: UnsureCommit | null = null;
 
-  constructor(parts: LedgerParts, lastSeq: number) {
+  constructor(parts: LedgerParts, end: { readonly lastSeq: number; readonly idKey: Uint8Array }) {
+    this.ids = new MessageIds(end.idKey, parts.random);
     this.#store = parts.store;
     this.#sql = parts.sql;
     this.#clock = parts.clock;
+    this.#crowdJobs = parts.crowdJobs ?? CROWD_JOBS;
     this.#onCommit = parts.onCommit ?? (() => {});
     this.#onError = parts.onError;
-    this.#lastSeq = lastSeq;
+    this.#lastSeq = end.lastSeq;
   }
 
   /** Makes the ledger of a store; reads where its log ends. */
   static async open(parts: LedgerParts): Promise<Ledger> {
-    return new Ledger(parts, await parts.store.lastSeq());
+    const { store } = parts;
+    const [lastSeq, idKey] = await Promise.all([store.lastSeq(), store.messageIdKey()]);
+    return new Ledger(parts, { lastSeq, idKey });
   }
 
   /** The highest place in the log given so far. */
@@ -162,7 +175,7 @@ export class Ledger {
         this.#queue.shift();
         await this.#writeExclusive(first);
       } else {
-        await this.#writeMerged(this.#takeMerged());
+        await this.#writeMany();
       }
     } catch (error) {
       this.#refuseAll(error);
@@ -183,6 +196,7 @@ export class Ledger {
       this.#queue.shift();
       if (job.kind === "send") {
         job.row.seq = ++this.#lastSeq;
+        job.row.id = this.ids.next(job.row.seq);
         bytes += job.row.ciphertext.length;
         deliveries += job.row.recipients.length;
       }
@@ -192,28 +206,55 @@ export class Ledger {
   }
 
   /**
+   * Writes commits as long as a crowd waits: the store works on the next one while those of the
+   * last one hear of it.
+   */
+  async #writeMany(): Promise<void> {
+    let jobs = this.#takeMerged();
+    let writing = this.#write(jobs);
+    while (await writing) {
+      const done = jobs;
+      const isCrowd = this.#queue.length >= this.#crowdJobs;
+      jobs = isCrowd ? this.#takeMerged() : [];
+      writing = jobs.length > 0 ? this.#write(jobs) : Promise.resolve(false);
+      for (const job of done) this.#tell(() => job.committed());
+    }
+  }
+
+  /** Writes jobs in one commit and tells them the outcome. */
+  async #writeMerged(jobs: readonly MergedJob[]): Promise<void> {
+    if (jobs.length === 0 || !await this.#write(jobs)) return;
+    for (const job of jobs) this.#tell(() => job.committed());
+  }
+
+  /**
    * Writes jobs in one commit; when the store refuses it, finds the job that is to blame by
    * halving.
+   * @returns true when they are on disk and have not been told; otherwise they have.
    */
-  async #writeMerged(jobs: readonly MergedJob[]): Promise<void> {
-    if (jobs.length === 0) return;
-    if (this.#unsure !== null) return this.#refuse(jobs, LOST);
+  async #write(jobs: readonly MergedJob[]): Promise<boolean> {
+    if (this.#unsure !== null) {
+      this.#refuse(jobs, LOST);
+      return false;
+    }
     const startMs = this.#clock.now();
     let commit: MergedCommit;
     try {
       commit = mergeJobs(jobs, startMs);
     } catch (error) {
-      return await this.#writeHalves(jobs, error);
+      await this.#writeHalves(jobs, error);
+      return false;
     }
     try {
       await this.#store.commit(commit.batch);
     } catch (error) {
-      if (!keptNothing(error)) return this.#leaveUnsure(commit.jobs, commit.heads, error);
-      return await this.#writeRest(jobs, error);
+      if (keptNothing(error)) await this.#writeRest(jobs, error);
+      else this.#leaveUnsure(commit.jobs, commit.heads, error);
+      return false;
     }
     this.#onCommit(this.#clock.now() - startMs);
     moveHeads(commit.heads);
-    for (const job of jobs) this.#tell(() => job.committed());
+    return true;
   }
 
   /** The store kept nothing of `jobs`: answers those it has already and tries the others again. */

@@ -16,19 +16,19 @@ export async function siftDuplicates(
 ): Promise<Sifted> {
   const pairs = jobs.flatMap((job) =>
     job.kind === "send" && job.row.clientMessageId !== null
-      ? [{ senderMemberId: job.row.senderMemberId, clientMessageId: job.row.clientMessageId }]
+      ? [{ senderNumber: job.row.senderNumber, clientMessageId: job.row.clientMessageId }]
       : []
   );
   if (pairs.length === 0) return { duplicates: [], rest: jobs };
   const found = await store.findSent(pairs);
   const firsts = new Map(
-    found.map((sent) => [`${sent.senderMemberId} ${sent.clientMessageId}`, sent]),
+    found.map((sent) => [`${sent.senderNumber} ${sent.clientMessageId}`, sent]),
   );
   const duplicates: { job: SendJob; first: SentMessage }[] = [];
   const rest: MergedJob[] = [];
   for (const job of jobs) {
     const first = job.kind === "send" && job.row.clientMessageId !== null
-      ? firsts.get(`${job.row.senderMemberId} ${job.row.clientMessageId}`)
+      ? firsts.get(`${job.row.senderNumber} ${job.row.clientMessageId}`)
       : undefined;
     if (job.kind === "send" && first !== undefined) duplicates.push({ job, first });
     else rest.push(job);

@@ -32,7 +32,7 @@ export interface SendJob {
   readonly kind: "send";
   readonly mesh: Mesh;
   readonly sender: Member;
-  /** Its `seq` is set by the ledger. */
+  /** Its `seq` and `id` are set by the ledger. */
   readonly row: MessageRow;
   /** What is committed with it, or not at all; not written for a message that was sent before. */
   readonly statements?: readonly SqlStatement[];

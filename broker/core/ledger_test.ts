@@ -6,6 +6,7 @@ import type { CommitBatch, MessageRow } from "../../storage/sql/queries/message_
 import { FakeClock } from "../../tests/sim/fake_clock.ts";
 import { fakeMember, fakeMesh } from "../../tests/sim/fake_mesh.ts";
 import { MemoryMessageStore } from "../../tests/sim/memory_message_store.ts";
+import { systemRandom } from "./clock.ts";
 import { MeshError } from "../api/errors.ts";
 import { Ledger, type SendJob } from "./ledger.ts";
 
@@ -17,6 +18,12 @@ class TestStore extends MemoryMessageStore {
   readonly batches: CommitBatch[] = [];
   failure: (batch: CommitBatch) => { kind: SqlErrorKind; kept: boolean } | null = () => null;
   down = false;
+
+  /** The ids of the messages that their sender calls so. */
+  ids(...names: string[]): string[] {
+    const rows = [...this.messages.values()];
+    return names.map((name) => rows.find((row) => row.clientMessageId === name)?.id ?? "");
+  }
 
   override async commit(batch: CommitBatch): Promise<void> {
     this.batches.push(batch);
@@ -51,20 +58,21 @@ async function openLedger() {
     store,
     sql: { transaction },
     clock,
+    random: systemRandom,
     onError: (error) => errors.push(error),
   });
   return { ledger, store, clock, errors, transactions };
 }
 
 /** A send that notes what it is told. */
-function job(id: string, told: string[]): SendJob {
+function job(name: string, told: string[]): SendJob {
   const row: MessageRow = {
     seq: 0,
-    id,
+    id: "",
     meshId: mesh.id,
-    senderMemberId: ada.id,
+    senderNumber: ada.number,
     senderSessionPubkey: null,
-    clientMessageId: `c-${id}`,
+    clientMessageId: name,
     requestFingerprint: null,
     targetSpec: "*",
     priority: "next",
@@ -83,10 +91,10 @@ function job(id: string, told: string[]): SendJob {
     mesh,
     sender: ada,
     row,
-    committed: () => told.push(`${id} committed`),
-    duplicate: (first) => told.push(`${id} is ${first.id}`),
-    failed: (error) => told.push(`${id} ${error.code}`),
-    dropped: () => told.push(`${id} dropped`),
+    committed: () => told.push(`${name} committed`),
+    duplicate: (first) => told.push(`${name} is ${first.clientMessageId}`),
+    failed: (error) => told.push(`${name} ${error.code}`),
+    dropped: () => told.push(`${name} dropped`),
   };
 }
 
@@ -105,6 +113,20 @@ Deno.test("what waits while a commit runs shares the next one, in order", async 
   assert.deepEqual(texts, [["one"], ["two", "three"]]);
 });
 
+Deno.test("with a crowd waiting, the next commit starts before the last one is told", async () => {
+  const { ledger, store, clock } = await openLedger();
+  const told: string[] = [];
+  for (let index = 0; index < 400; index++) {
+    ledger.enqueue({
+      ...job(`${index}`, told),
+      committed: () => told.push(`${index} told at commit ${store.batches.length}`),
+    });
+  }
+  await clock.advance(5);
+  assert.deepEqual(told, Array.from({ length: 400 }, (_, index) => `${index} told at commit 2`));
+  assert.equal(store.audits.at(-1)?.hash, mesh.auditHead, "the chain is whole");
+});
+
 Deno.test("sends to one target share an audit row of their commit, and the chain goes on", async () => {
   const { ledger, store, clock } = await openLedger();
   const told: string[] = [];
@@ -121,8 +143,8 @@ Deno.test("sends to one target share an audit row of their commit, and the chain
     ["member_kicked", store.audits[1]?.hash],
   ]);
   assert.deepEqual(store.audits.slice(0, 2).map(({ payload }) => payload), [
-    { messageIds: ["a", "b"], priority: "next", targetSpec: "*" },
-    { messageIds: ["c"], priority: "next", targetSpec: "@crew" },
+    { messageIds: store.ids("a", "b"), priority: "next", targetSpec: "*" },
+    { messageIds: store.ids("c"), priority: "next", targetSpec: "@crew" },
   ]);
   assert.equal(mesh.auditHead, store.audits[2]?.hash);
 });
@@ -130,7 +152,9 @@ Deno.test("sends to one target share an audit row of their commit, and the chain
 Deno.test("a bad unit fails alone, and the others are stored in order", async () => {
   const { ledger, store, clock } = await openLedger();
   store.failure = ({ messages }) =>
-    messages.some(({ id }) => id === "c") ? { kind: "invalid", kept: false } : null;
+    messages.some(({ clientMessageId }) => clientMessageId === "c")
+      ? { kind: "invalid", kept: false }
+      : null;
   const told: string[] = [];
   for (const id of ["a", "b", "c", "d", "e"]) ledger.enqueue(job(id, told));
   await clock.advance(5);
@@ -142,7 +166,12 @@ Deno.test("a bad unit fails alone, and the others are stored in order", async ()
     "d committed",
     "e committed",
   ]);
-  assert.deepEqual([...store.messages.values()].map(({ id }) => id), ["a", "b", "d", "e"]);
+  assert.deepEqual([...store.messages.values()].map((row) => row.clientMessageId), [
+    "a",
+    "b",
+    "d",
+    "e",
+  ]);
 });
 
 Deno.test("what the store has already is answered as a duplicate, the rest is stored", async () => {
@@ -151,14 +180,14 @@ Deno.test("what the store has already is answered as a duplicate, the rest is st
   ledger.enqueue(job("a", told));
   await clock.advance(5);
   const again = job("b", told);
-  const repeat = { ...again, row: { ...again.row, clientMessageId: "c-a" } };
+  const repeat = { ...again, row: { ...again.row, clientMessageId: "a" } };
   for (const each of [job("x", told), repeat, job("y", told)]) ledger.enqueue(each);
   await clock.advance(5);
   assert.deepEqual(told, ["a committed", "b is a", "b dropped", "x committed", "y committed"]);
   const named = store.audits.flatMap(({ payload }) =>
     (payload as { messageIds: string[] }).messageIds
   );
-  assert.deepEqual(named, ["a", "x", "y"], "only what is stored is audited");
+  assert.deepEqual(named, store.ids("a", "x", "y"), "only what is stored is audited");
 });
 
 for (const kept of [true, false]) {
@@ -266,9 +295,10 @@ Deno.test("the log goes on where the store ends", async () => {
   });
   const clock = new FakeClock();
   const sql = { transaction: () => Promise.reject(new Error("none")) };
-  const ledger = await Ledger.open({ store, sql, clock, onError: () => {} });
+  const ledger = await Ledger.open({ store, sql, clock, random: systemRandom, onError: () => {} });
   const sent = job("a", []);
   ledger.enqueue(sent);
   await clock.advance(5);
   assert.equal(sent.row.seq, 42);
+  assert.equal(ledger.ids.seqOf(sent.row.id), 42);
 });

@@ -167,7 +167,7 @@ export class PeerSocket implements TrackedSocket {
       this.send(errorFrame(error, frame));
       return null;
     }
-    return this.#parts.dispatch.handle(this.#connection, frame);
+    return this.#parts.dispatch.handle(this.#connection, frame, text.includes("\\u"));
   }
 
   /** Before the hello: nothing else is understood. */

@@ -2,10 +2,10 @@
  * The statements of one mesh on its embedded PostgreSQL: the program's own, and what members write, each with the rights
  * of its role. Runs in the mesh's worker, one call at a time.
  */
+import { bindStatements } from "../sql/bind_writer.ts";
 import { EngineDiedError } from "../sql/pglite_engine.ts";
 import { maintain, type Maintenance } from "../sql/pglite_maintenance.ts";
-import type { ResultSet } from "../sql/pglite_messages.ts";
-import type { EncodedStatement } from "../sql/values.ts";
+import type { BoundStatements, ResultSet } from "../sql/pglite_messages.ts";
 import type { WireWriter } from "../sql/wire_writer.ts";
 import type { EmbeddedOptions } from "./embedded_messages.ts";
 import { type EmbeddedPostgres, openEmbeddedPostgres } from "./embedded_postgres.ts";
@@ -27,7 +27,7 @@ const ROLES = "SELECT 'member'::regrole::oid::int8, 'program'::regrole::oid::int
 export class EmbeddedEngine implements MemberWire {
   readonly #postgres: EmbeddedPostgres;
   readonly #options: EmbeddedOptions;
-  readonly #maintenance: Maintenance = { exchanges: 0, checkpointLsn: 0 };
+  readonly #maintenance: Maintenance = { exchanges: 0, checkpointLsn: 0, due: [] };
   readonly #memberOid: number;
   readonly #programOid: number;
 
@@ -48,7 +48,7 @@ export class EmbeddedEngine implements MemberWire {
       `CREATE SCHEMA IF NOT EXISTS "${options.schema}";
        GRANT USAGE, CREATE ON SCHEMA "${options.schema}" TO member`,
     );
-    const [roles] = await postgres.run([{ text: ROLES, params: [] }]);
+    const [roles] = await postgres.run(bindStatements([{ text: ROLES }]));
     return new EmbeddedEngine(postgres, options, (roles?.cells ?? []).map(Number));
   }
 
@@ -56,7 +56,7 @@ export class EmbeddedEngine implements MemberWire {
    * Runs the program's own statements as one transaction.
    * @throws {SqlError} of the first failure; nothing is kept then.
    */
-  async batch(statements: readonly EncodedStatement[]): Promise<ResultSet[]> {
+  async batch(statements: BoundStatements): Promise<ResultSet[]> {
     this.#postgres.become(this.#programOid);
     try {
       return await this.#postgres.run(statements);

@@ -1,6 +1,5 @@
 /** What the main thread and the worker of a mesh's embedded database say to each other. Types only. */
-import type { EngineFailure, ResultSet } from "../sql/pglite_messages.ts";
-import type { EncodedStatement } from "../sql/values.ts";
+import type { BoundStatements, EngineFailure, ResultSet } from "../sql/pglite_messages.ts";
 import type { BoundedMemberSql } from "./member_transaction.ts";
 import type { MemberSqlResult } from "./port.ts";
 
@@ -22,7 +21,7 @@ export interface EmbeddedOptions {
 export type EmbeddedCommand =
   | { readonly kind: "make"; readonly folder: string }
   | { readonly kind: "open"; readonly options: EmbeddedOptions }
-  | { readonly kind: "batch"; readonly statements: readonly EncodedStatement[] }
+  | { readonly kind: "batch"; readonly statements: BoundStatements }
   | { readonly kind: "run"; readonly sql: BoundedMemberSql }
   | { readonly kind: "maintain" }
   | { readonly kind: "close" };

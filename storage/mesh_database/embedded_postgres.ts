@@ -6,9 +6,9 @@ import { PGlite } from "@electric-sql/pglite";
 import { age } from "@electric-sql/pglite-age";
 import { vector } from "@electric-sql/pglite-pgvector";
 import { EngineDiedError } from "../sql/pglite_engine.ts";
-import type { ResultSet } from "../sql/pglite_messages.ts";
+import type { BoundStatements, ResultSet } from "../sql/pglite_messages.ts";
 import { SyncedNodeFs } from "../sql/synced_node_fs.ts";
-import type { EncodedStatement } from "../sql/values.ts";
+import { eachBound } from "../sql/bind_writer.ts";
 import { readReply, type WireReply } from "../sql/wire_reader.ts";
 import { WireWriter } from "../sql/wire_writer.ts";
 
@@ -119,8 +119,8 @@ export class EmbeddedPostgres {
   }
 
   /** Runs the program's own statements as one transaction. @throws {SqlError} of the first failure. */
-  async run(statements: readonly EncodedStatement[]): Promise<ResultSet[]> {
-    for (const { text, params } of statements) {
+  async run(statements: BoundStatements): Promise<ResultSet[]> {
+    for (const { text, params } of eachBound(statements)) {
       this.writer.parse("", text);
       this.writer.execute("", params);
     }

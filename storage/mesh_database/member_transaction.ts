@@ -2,6 +2,7 @@
  * A member's statement as one transaction: the same steps on every driver, over PostgreSQL's wire protocol. The session
  * must already have the mesh's rights and no others.
  */
+import { bindEncoded } from "../sql/bind_writer.ts";
 import type { WireWriter } from "../sql/wire_writer.ts";
 import { SqlError } from "../sql/port.ts";
 import type { MemberReply } from "./member_reply.ts";
@@ -27,6 +28,8 @@ export interface AnswerBounds extends Required<Omit<MemberSqlBounds, "timeoutMs"
   readonly mayBreakOff: boolean;
 }
 
+const NO_PARAMS = bindEncoded([]);
+
 /** Of the program's own questions here. */
 const SMALL: AnswerBounds = { maxRows: 2_000, maxBytes: 262_144, skipRows: 0, mayBreakOff: false };
 
@@ -51,7 +54,7 @@ export async function runMemberSql(
   const reply = await wire.ask((writer) => {
     writer.parse("", sql.text);
     // What changes rows runs to its end, so that it can tell how many.
-    writer.execute("", [], sql.readOnly ? sql.bounds.skipRows + sql.bounds.maxRows + 1 : 0);
+    writer.execute("", NO_PARAMS, sql.readOnly ? sql.bounds.skipRows + sql.bounds.maxRows + 1 : 0);
     writer.copyFail();
     writer.sync();
   }, { ...sql.bounds, mayBreakOff: sql.readOnly });

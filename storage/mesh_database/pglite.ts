@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type DataFolderLock, lockDataFolder } from "../sql/data_folder_lock.ts";
 import { flush } from "../sql/flush.ts";
 import { type Row, SqlError, type SqlStatement } from "../sql/port.ts";
+import { bindStatements } from "../sql/bind_writer.ts";
 import { encodeStatement } from "../sql/values.ts";
 import type { ResultSet } from "../sql/pglite_messages.ts";
 import { EmbeddedChannel } from "./embedded_channel.ts";
@@ -50,10 +51,10 @@ export class PgliteMeshDatabases implements MeshDatabases {
     bounds: WorkBounds,
   ): Promise<Row[][]> {
     if (statements.length === 0) return [];
-    const encoded = statements.map(encodeStatement);
+    const bound = bindStatements(statements);
     const database = this.#database(meshId);
     const results = await database.request(
-      { kind: "batch", statements: encoded },
+      { kind: "batch", statements: bound },
       bounds.timeoutMs,
     );
     return results.map(rowsOf);

@@ -11,9 +11,15 @@ export function encodeArray(
   items: readonly unknown[],
   encode: (item: unknown) => string | null,
 ): string {
+  // Most arrays are of numbers.
+  if (items.every(isNumber)) return `{${items.join(",")}}`;
   const texts = new Array<string>(items.length);
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
+    if (typeof item === "string") {
+      texts[index] = quoted(item);
+      continue;
+    }
     if (Array.isArray(item)) {
       texts[index] = encodeArray(item, encode);
       continue;
@@ -22,6 +28,10 @@ export function encodeArray(
     texts[index] = encoded === null ? "NULL" : typeof item === "number" ? encoded : quoted(encoded);
   }
   return `{${texts.join(",")}}`;
+}
+
+function isNumber(item: unknown): item is number {
+  return typeof item === "number";
 }
 
 function quoted(text: string): string {

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { type DataFolderLock, lockDataFolder } from "./data_folder_lock.ts";
 import { flush } from "./flush.ts";
 import { PgliteChannel } from "./pglite_channel.ts";
-import type { EngineOptions, ResultSet } from "./pglite_messages.ts";
+import { bindStatements } from "./bind_writer.ts";
+import type { BoundStatements, EngineOptions, ResultSet } from "./pglite_messages.ts";
 import { type Row, type Sql, SqlError, type SqlStatement, type SqlTransaction } from "./port.ts";
-import { type EncodedStatement, encodeStatement } from "./values.ts";
 
 const DEFAULT_SHARED_BUFFERS_MB = 32;
 
@@ -121,15 +121,15 @@ export class PgliteSql implements Sql {
   }
 
   async query<R extends object = Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
-    const statement = encodeStatement(params === undefined ? { text } : { text, params });
+    const statement = bindStatements([params === undefined ? { text } : { text, params }]);
     return await this.#admit(() => this.#rows<R>(statement));
   }
 
   async batch(statements: readonly SqlStatement[]): Promise<Row[][]> {
     if (statements.length === 0) return [];
-    const encoded = statements.map(encodeStatement);
+    const bound = bindStatements(statements);
     const results = await this.#admit(() =>
-      this.#channel.request({ kind: "run", statements: encoded })
+      this.#channel.request({ kind: "run", statements: bound })
     );
     return results.map((result) => rowsOf<Row>(result));
   }
@@ -204,8 +204,8 @@ export class PgliteSql implements Sql {
     if (waiting.length > 0) this.#waiting = waiting;
   }
 
-  async #rows<R extends object>(statement: EncodedStatement): Promise<R[]> {
-    const results = await this.#channel.request({ kind: "run", statements: [statement] });
+  async #rows<R extends object>(statements: BoundStatements): Promise<R[]> {
+    const results = await this.#channel.request({ kind: "run", statements });
     const [result] = results;
     return result === undefined ? [] : rowsOf<R>(result);
   }
@@ -240,11 +240,11 @@ export class PgliteSql implements Sql {
 class PgliteTransaction implements SqlTransaction {
   failure: unknown = null;
   #over = false;
-  readonly #rows: <R extends object>(statement: EncodedStatement) => Promise<R[]>;
+  readonly #rows: <R extends object>(statements: BoundStatements) => Promise<R[]>;
   readonly #channel: PgliteChannel;
 
   constructor(
-    rows: <R extends object>(statement: EncodedStatement) => Promise<R[]>,
+    rows: <R extends object>(statements: BoundStatements) => Promise<R[]>,
     channel: PgliteChannel,
   ) {
     this.#rows = rows;
@@ -252,7 +252,7 @@ class PgliteTransaction implements SqlTransaction {
   }
 
   async query<R extends object = Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
-    const statement = encodeStatement(params === undefined ? { text } : { text, params });
+    const statement = bindStatements([params === undefined ? { text } : { text, params }]);
     return await this.#run(() => this.#rows<R>(statement));
   }
 

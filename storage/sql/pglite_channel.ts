@@ -53,7 +53,7 @@ export class PgliteChannel {
         resolve: (value) => resolve(value as EngineAnswers[Kind]),
         reject,
       });
-      this.#worker.postMessage({ id, command });
+      this.#worker.postMessage({ id, command }, handedOver(command));
     });
   }
 
@@ -93,4 +93,9 @@ export class PgliteChannel {
     this.#waiting.delete(id);
     return waiting;
   }
+}
+
+/** What needs no copy on its way to the worker. */
+function handedOver(command: EngineCommand): Transferable[] {
+  return command.kind === "run" ? [command.statements.bytes.buffer] : [];
 }

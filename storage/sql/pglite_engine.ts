@@ -5,11 +5,11 @@
 import { MemoryFS, PGlite } from "@electric-sql/pglite";
 import { age } from "@electric-sql/pglite-age";
 import { vector } from "@electric-sql/pglite-pgvector";
-import type { EngineOptions, ResultSet } from "./pglite_messages.ts";
+import { eachBound } from "./bind_writer.ts";
+import type { BoundStatements, EngineOptions, ResultSet } from "./pglite_messages.ts";
 import { maintain, type Maintenance } from "./pglite_maintenance.ts";
 import { SqlError } from "./port.ts";
 import { SyncedNodeFs } from "./synced_node_fs.ts";
-import type { EncodedStatement } from "./values.ts";
 import { readReply, type WireReply } from "./wire_reader.ts";
 import { WireWriter } from "./wire_writer.ts";
 
@@ -39,7 +39,7 @@ export class PgliteEngine {
   readonly #events: EngineEvents;
   readonly #writer = new WireWriter();
   readonly #names = new Map<string, string>();
-  readonly #maintenance: Maintenance = { exchanges: 0, checkpointLsn: 0 };
+  readonly #maintenance: Maintenance = { exchanges: 0, checkpointLsn: 0, due: [] };
   #prepared = 0;
   #stale = false;
   #status = "I";
@@ -60,7 +60,7 @@ export class PgliteEngine {
       };
       const pglite = await PGlite.create({
         fs: new MemoryFS(),
-        startParams: [...PGlite.defaultStartParams, ...memoryParams(options)],
+        startParams: [...PGlite.defaultStartParams, ...paceParams(options)],
         initDbStartParams: INITDB_PARAMS,
         extensions: { vector, age },
         ...template,
@@ -73,7 +73,7 @@ export class PgliteEngine {
     );
     const pglite = await PGlite.create({
       fs,
-      startParams: [...durableParams(), ...memoryParams(options)],
+      startParams: [...durableParams(), ...paceParams(options)],
       initDbStartParams: INITDB_PARAMS,
       extensions: { vector, age },
     });
@@ -87,10 +87,10 @@ export class PgliteEngine {
    * a part of that transaction.
    * @throws {SqlError} of the first failure; nothing is kept then.
    */
-  async run(statements: readonly EncodedStatement[]): Promise<ResultSet[]> {
+  async run(statements: BoundStatements): Promise<ResultSet[]> {
     await this.#forgetStale();
     const fresh: string[] = [];
-    for (const statement of statements) {
+    for (const statement of eachBound(statements)) {
       let name = this.#names.get(statement.text);
       if (name === undefined) {
         name = `s${++this.#prepared}`;
@@ -190,11 +190,13 @@ function durableParams(): string[] {
   return [...defaults, ...settings({ fsync: "on", wal_sync_method: "fsync" })];
 }
 
-function memoryParams(options: EngineOptions): string[] {
+/** What bounds memory, and how long maintenance holds up a commit. */
+function paceParams(options: EngineOptions): string[] {
   return settings({
     shared_buffers: `${options.sharedBuffersMb}MB`,
     min_wal_size: "32MB",
     max_wal_size: "128MB",
+    default_statistics_target: "25",
   });
 }
 

@@ -1,6 +1,5 @@
 /** What the main thread and PGlite's worker say to each other over `postMessage`. Types only. */
 import type { SqlErrorKind } from "./port.ts";
-import type { EncodedStatement } from "./values.ts";
 
 /** How the worker is to open the database. */
 export interface EngineOptions {
@@ -9,6 +8,20 @@ export interface EngineOptions {
   readonly sharedBuffersMb: number;
   /** A tar of a data folder to start from, in memory only. */
   readonly template: Uint8Array<ArrayBuffer> | null;
+}
+
+/** Statements with their parameters written out, one after the other, in `bytes`. */
+export interface BoundStatements {
+  readonly texts: readonly string[];
+  /** Where each statement's parameters end. */
+  readonly ends: readonly number[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** One of them. */
+export interface BoundStatement {
+  readonly text: string;
+  readonly params: Uint8Array;
 }
 
 /** The rows of one statement: `cells` holds them one after the other, `columns.length` each. */
@@ -26,7 +39,7 @@ export interface ResultSet {
 export type EngineCommand =
   | { readonly kind: "initialise"; readonly options: EngineOptions }
   | { readonly kind: "open"; readonly options: EngineOptions }
-  | { readonly kind: "run"; readonly statements: readonly EncodedStatement[] }
+  | { readonly kind: "run"; readonly statements: BoundStatements }
   | { readonly kind: "script"; readonly text: string }
   | { readonly kind: "dump" }
   | { readonly kind: "close" };

@@ -8,6 +8,9 @@ import { SqlError, type SqlStatement } from "./port.ts";
 /** A parameter in PostgreSQL's text form; null is NULL. */
 export type EncodedParam = string | null;
 
+/** The same, but bytes stay bytes. */
+export type BinaryParam = EncodedParam | Uint8Array;
+
 /** A statement with its parameters already in text form. */
 export interface EncodedStatement {
   readonly text: string;
@@ -20,17 +23,34 @@ export interface EncodedStatement {
  *   and for a NUL character in the text, which would end the protocol's message early.
  */
 export function encodeStatement(statement: SqlStatement): EncodedStatement {
-  if (statement.text.includes("\0")) {
-    throw new SqlError("invalid", "the statement holds a NUL character");
-  }
-  return { text: statement.text, params: encodeParams(statement.params ?? []) };
+  const params = encodeParams(statement.params ?? [], false) as EncodedParam[];
+  return { text: encodeText(statement), params };
 }
 
-function encodeParams(params: readonly unknown[]): EncodedParam[] {
-  const encoded = new Array<EncodedParam>(params.length);
+/**
+ * Returns a statement's text.
+ * @throws {SqlError} `invalid` as `encodeStatement`.
+ */
+export function encodeText({ text }: SqlStatement): string {
+  if (!text.includes("\0")) return text;
+  throw new SqlError("invalid", "the statement holds a NUL character");
+}
+
+/**
+ * Encodes parameters.
+ * @param keepBytes leaves a Uint8Array as it is, for a driver that sends it so.
+ * @throws {SqlError} `invalid` as `encodeStatement`.
+ */
+export function encodeParams(params: readonly unknown[], keepBytes: boolean): BinaryParam[] {
+  const encoded = new Array<BinaryParam>(params.length);
   for (let index = 0; index < params.length; index++) {
+    const value = params[index];
+    if (keepBytes && value instanceof Uint8Array) {
+      encoded[index] = value;
+      continue;
+    }
     try {
-      encoded[index] = encodeValue(params[index]);
+      encoded[index] = encodeValue(value);
     } catch (error) {
       const reason = error instanceof Error ? error.message : "it has no SQL form";
       throw new SqlError("invalid", `parameter $${index + 1}: ${reason}`);

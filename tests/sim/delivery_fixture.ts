@@ -40,12 +40,12 @@ export async function openFixture(options: FixtureOptions = {}): Promise<Fixture
   const errors: unknown[] = [];
   const onError = (error: unknown) => errors.push(error);
   const sql = { transaction: () => Promise.reject(new Error("no transactions here")) };
-  const ledger = await Ledger.open({ store, sql, clock, onError });
+  const random = new SeededRandom(store.messages.size + 1);
+  const ledger = await Ledger.open({ store, sql, clock, random, onError });
   const delivery = new Delivery({
     store,
     ledger,
     clock,
-    random: new SeededRandom(store.messages.size + 1),
     limits: { ...defaultLimits(), ...options.limits },
     metrics: new Metrics(),
     onError,

@@ -38,7 +38,7 @@ function checkSenders({ agents, log, expectations }: Simulation): void {
       assert.equal(rows.length, 1, `${clientMessageId} is stored once`);
       const [row] = rows;
       assert.equal(row?.id, message.messageId, `${clientMessageId} was answered with its id`);
-      assert.equal(row?.senderMemberId, `mesh1-m${plan.number}`);
+      assert.equal(row?.senderNumber, plan.number);
       const recipients = row?.recipients.filter((number) => number > 0) ?? [];
       const text = [...recipients].sort((one, other) => one - other).join();
       assert.ok(
@@ -94,7 +94,7 @@ function checkOrder({ agents, log, refused }: Simulation, { plan, inbox }: SimAg
 async function checkReceipts(simulation: Simulation): Promise<void> {
   const { agents, log, broker, clock } = simulation;
   for (const row of log) {
-    const sender = broker.members.find(({ id }) => id === row.senderMemberId);
+    const sender = broker.members.find(({ number }) => number === row.senderNumber);
     assert.ok(sender !== undefined && broker.delivery !== null);
     const expired = row.expiresAtMs <= clock.now();
     // What expires while the question is under way may be told either way.

@@ -12,7 +12,10 @@ import type {
   MessageStore,
   ReceiptRow,
   ReceiptState,
+  SeenReport,
+  SentKey,
   SentMessage,
+  WantedMessage,
 } from "../../storage/sql/queries/message_store.ts";
 
 export class MemoryMessageStore implements MessageStore {
@@ -40,11 +43,10 @@ export class MemoryMessageStore implements MessageStore {
     this.audits.push(...batch.audits);
   }
 
-  #see(memberNumber: number, report: { meshId: string; messageId: string; atMs: number }): void {
-    const message = [...this.messages.values()].find((row) =>
-      row.id === report.messageId && row.meshId === report.meshId
-    );
-    if (message === undefined || !message.recipients.includes(memberNumber)) return;
+  #see(memberNumber: number, report: SeenReport): void {
+    const message = this.messages.get(report.seq);
+    if (message?.id !== report.messageId || message.meshId !== report.meshId) return;
+    if (!message.recipients.includes(memberNumber)) return;
     const { seq } = message;
     const known = this.receipts.some((row) =>
       row.memberNumber === memberNumber && row.state === "seen" && row.seqs.includes(seq)
@@ -59,9 +61,12 @@ export class MemoryMessageStore implements MessageStore {
     return Promise.resolve(Math.max(0, ...closed, ...this.messages.keys()));
   }
 
-  findSent(
-    pairs: readonly { senderMemberId: string; clientMessageId: string }[],
-  ): Promise<SentMessage[]> {
+  /** As good as any. */
+  messageIdKey(): Promise<Uint8Array> {
+    return Promise.resolve(Uint8Array.from({ length: 16 }, (_, index) => index));
+  }
+
+  findSent(pairs: readonly SentKey[]): Promise<SentMessage[]> {
     const found: SentMessage[] = [];
     for (const pair of pairs) {
       const row = this.#sent.get(sentKey(pair));
@@ -101,12 +106,16 @@ export class MemoryMessageStore implements MessageStore {
     );
   }
 
-  findOwn(meshId: string, senderMemberId: string, prefix: string): Promise<MessageHead[]> {
+  findOwn(
+    meshId: string,
+    senderNumber: number,
+    { seq, text }: WantedMessage,
+  ): Promise<MessageHead[]> {
     const rows = this.#inOrder().filter((row) =>
-      row.meshId === meshId && row.senderMemberId === senderMemberId &&
-      (row.id.startsWith(prefix) || row.clientMessageId === prefix)
+      row.meshId === meshId && row.senderNumber === senderNumber &&
+      (row.seq === seq && row.id.startsWith(text) || row.clientMessageId === text)
     );
-    return Promise.resolve(rows.slice(0, 2).map(headOf));
+    return Promise.resolve(rows.map(headOf));
   }
 
   receiptsOf(
@@ -162,8 +171,8 @@ export class MemoryMessageStore implements MessageStore {
   }
 }
 
-function sentKey(row: { senderMemberId: string; clientMessageId: string | null }): string {
-  return `${row.senderMemberId} ${row.clientMessageId}`;
+function sentKey(row: { senderNumber: number; clientMessageId: string | null }): string {
+  return `${row.senderNumber} ${row.clientMessageId}`;
 }
 
 function headOf(row: MessageRow): MessageHead {

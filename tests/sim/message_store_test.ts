@@ -31,7 +31,7 @@ function message(seq: number, change: Partial<MessageRow> = {}): MessageRow {
     seq,
     id: `id${seq}`.padEnd(32, "x"),
     meshId: "mesh1",
-    senderMemberId: "mesh1-m1",
+    senderNumber: 1,
     senderSessionPubkey: null,
     clientMessageId: `c${seq}`,
     requestFingerprint: null,
@@ -59,18 +59,18 @@ async function openSeqs(store: MessageStore): Promise<number[]> {
 }
 
 onEachStore("a message comes back as it was stored, head and body", async (store) => {
-  const row = message(7, {
+  const row = message(10, {
     senderSessionPubkey: "5".repeat(64),
     requestFingerprint: "f1",
-    targetSpec: `say "hi", {friend}\\`,
+    targetSpec: `say "hi", {fríend}\\ 👋`,
     epoch: null,
     replyToId: "earlier",
     subtype: "reminder",
     recipients: [2, -3],
   });
-  await store.commit(commitBatch({ messages: [row] }));
-  const [head] = await store.openMessages("mesh1", 0, 10);
-  const [body] = await store.bodies("mesh1", [7, 8]);
+  await store.commit(commitBatch({ messages: [message(9), row, message(11)] }));
+  const head = (await store.openMessages("mesh1", 0, 10)).find(({ seq }) => seq === 10);
+  const [body] = await store.bodies("mesh1", [10, 12]);
   const { size, ...rest } = { ...head, ...body };
   assert.deepEqual(rest, row);
   assert.equal(size, row.ciphertext.length + row.nonce.length);
@@ -106,10 +106,10 @@ onEachStore(
     assert.deepEqual(await store.cursors("mesh1"), []);
     assert.deepEqual(
       await store.findSent([
-        { senderMemberId: "mesh1-m1", clientMessageId: "c1" },
-        { senderMemberId: "mesh1-m2", clientMessageId: "c1" },
+        { senderNumber: 1, clientMessageId: "c1" },
+        { senderNumber: 2, clientMessageId: "c1" },
       ]),
-      [{ senderMemberId: "mesh1-m1", clientMessageId: "c1", id: message(1).id, recipients: 2 }],
+      [{ senderNumber: 1, clientMessageId: "c1", id: message(1).id, recipients: 2 }],
     );
   },
 );
@@ -153,10 +153,19 @@ onEachStore("seen counts once, for recipients of the message in its mesh only", 
     meshId,
     memberNumber,
     messageId: message(seq).id,
+    seq,
     atMs: START_MS + 50,
   });
   await store.commit(
-    commitBatch({ seen: [seen(2, 1), seen(2, 2), seen(4, 1), seen(3, 1, "mesh2")] }),
+    commitBatch({
+      seen: [
+        seen(2, 1),
+        seen(2, 2),
+        seen(4, 1),
+        seen(3, 1, "mesh2"),
+        { ...seen(3, 2), messageId: message(1).id },
+      ],
+    }),
   );
   await store.commit(commitBatch({ seen: [{ ...seen(2, 1), atMs: START_MS + 99 }] }));
   assert.deepEqual(await store.receiptsOf("mesh1", 1, [2, 3, 4]), [
@@ -166,21 +175,29 @@ onEachStore("seen counts once, for recipients of the message in its mesh only", 
 });
 
 onEachStore(
-  "a sender finds its own messages only, by id, beginning or client id",
+  "a sender finds its own messages only, by place and id or by client id",
   async (store) => {
-    const rows = [message(1), message(12), message(2, { senderMemberId: "mesh1-m2" })];
+    const rows = [message(1), message(12), message(2, { senderNumber: 2 })];
     await store.commit(commitBatch({ messages: rows }));
-    const found = async (prefix: string, sender = "mesh1-m1", mesh = "mesh1") =>
-      (await store.findOwn(mesh, sender, prefix)).map((head) => head.seq);
-    assert.deepEqual(await found("id1"), [1, 12]);
-    assert.deepEqual(await found("id12"), [12]);
-    assert.deepEqual(await found(message(1).id), [1]);
-    assert.deepEqual(await found("c12"), [12]);
-    assert.deepEqual(await found("id2"), []);
-    assert.deepEqual(await found("id%"), []);
-    assert.deepEqual(await found("id12", "mesh1-m1", "mesh2"), []);
+    const found = async (seq: number | null, text: string, sender = 1, mesh = "mesh1") =>
+      (await store.findOwn(mesh, sender, { seq, text })).map((head) => head.seq);
+    assert.deepEqual(await found(12, "id12"), [12]);
+    assert.deepEqual(await found(1, message(1).id), [1]);
+    assert.deepEqual(await found(1, "id12"), []);
+    assert.deepEqual(await found(null, "id12"), []);
+    assert.deepEqual(await found(null, "c12"), [12]);
+    assert.deepEqual(await found(1, "c12"), [12]);
+    assert.deepEqual(await found(2, "id2"), []);
+    assert.deepEqual(await found(12, "id%"), []);
+    assert.deepEqual(await found(12, "id12", 1, "mesh2"), []);
   },
 );
+
+onEachStore("the key of message ids stays", async (store) => {
+  const key = await store.messageIdKey();
+  assert.equal(key.length, 16);
+  assert.deepEqual(await store.messageIdKey(), key);
+});
 
 onEachStore("bodies of another mesh are not read", async (store) => {
   await store.commit(commitBatch({ messages: [message(1)] }));

@@ -116,13 +116,12 @@ export class SimBroker {
     try {
       const auditHead = await store.auditHead("mesh1") ?? "genesis";
       const sql = { transaction: () => Promise.reject(new Error("not in this simulation")) };
-      const ledger = await Ledger.open({ store, sql, clock, onError });
+      const ledger = await Ledger.open({ store, sql, clock, random, crowdJobs: 2, onError });
       this.#mesh = buildMesh(plans, auditHead, this.#world.hidden);
       this.#delivery = new Delivery({
         store,
         ledger,
         clock,
-        random,
         limits,
         metrics,
         onError,

@@ -55,6 +55,7 @@ export class UnreliableStore implements MessageStore {
   }
 
   lastSeq = () => this.#read((store) => store.lastSeq());
+  messageIdKey = () => this.#read((store) => store.messageIdKey());
   findSent: MessageStore["findSent"] = (pairs) => this.#read((store) => store.findSent(pairs));
   hasAudit: MessageStore["hasAudit"] = (mesh, hash) =>
     this.#read((store) => store.hasAudit(mesh, hash));
@@ -63,8 +64,8 @@ export class UnreliableStore implements MessageStore {
   openMessages: MessageStore["openMessages"] = (mesh, from, limit) =>
     this.#read((store) => store.openMessages(mesh, from, limit));
   bodies: MessageStore["bodies"] = (mesh, seqs) => this.#read((store) => store.bodies(mesh, seqs));
-  findOwn: MessageStore["findOwn"] = (mesh, sender, prefix) =>
-    this.#read((store) => store.findOwn(mesh, sender, prefix));
+  findOwn: MessageStore["findOwn"] = (mesh, sender, wanted) =>
+    this.#read((store) => store.findOwn(mesh, sender, wanted));
   receiptsOf: MessageStore["receiptsOf"] = (mesh, seq, numbers) =>
     this.#read((store) => store.receiptsOf(mesh, seq, numbers));
   purge: MessageStore["purge"] = (before, after, limit) =>

@@ -55,8 +55,12 @@ export class Closings {
   seen(member: Member, messageIds: readonly string[]): void {
     const atMs = this.#parts.clock.now();
     const { number: memberNumber, mesh } = member;
+    const { ids } = this.#parts.ledger;
     for (const messageId of messageIds) {
-      this.#seen.push({ meshId: mesh.id, memberNumber, messageId, atMs });
+      const seq = ids.seqOf(messageId);
+      if (seq !== null) {
+        this.#seen.push({ meshId: mesh.id, memberNumber, messageId, seq, atMs });
+      }
     }
     this.#arm(GATHER_MS);
   }

@@ -6,7 +6,7 @@ import type * as z from "zod";
 import type { MessageRow, MessageStore } from "../../../storage/sql/queries/message_store.ts";
 import type { Limits } from "../../api/limits.ts";
 import type { messaging, SendInput } from "../../api/messaging.ts";
-import type { Clock, Random } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Connection, Member, Mesh } from "../model.ts";
@@ -39,7 +39,6 @@ export interface DeliveryParts {
   readonly store: MessageStore;
   readonly ledger: Ledger;
   readonly clock: Clock;
-  readonly random: Random;
   readonly limits: Limits;
   readonly metrics: Pick<
     Metrics,
@@ -181,12 +180,13 @@ export class Delivery {
    * @throws {MeshError} `not_found` or `ambiguous_prefix`.
    */
   async status(member: Member, id: string): Promise<StatusOutput> {
-    const { store, clock } = this.#parts;
+    const { store, ledger, clock } = this.#parts;
     await this.load(member.mesh);
     try {
       await this.#closings.flush();
       const mail = this.#mailroom.of(member.mesh);
-      return await messageStatus(mail, store, { member, id, nowMs: clock.now() });
+      const seq = ledger.ids.seqOf(id);
+      return await messageStatus(mail, store, { member, id, seq, nowMs: clock.now() });
     } catch (error) {
       throw storeError(error);
     }

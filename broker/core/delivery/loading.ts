@@ -68,7 +68,7 @@ function addMessage(
   closings: Closings,
 ): void {
   const { mesh } = mail;
-  const sender = mesh.membersById.get(head.senderMemberId);
+  const sender = mesh.membersByNumber.get(head.senderNumber);
   if (sender === undefined) throw new Error(`message ${head.id} has a sender of another mesh`);
   const recipients = head.recipients
     .map((number) => mesh.membersByNumber.get(number))

@@ -28,7 +28,7 @@ export class OpenMessage {
   /** Recipients for whom it is not closed. */
   openCount = 0;
 
-  constructor(head: Omit<MessageHead, "recipients" | "senderMemberId">, parties: Parties) {
+  constructor(head: Omit<MessageHead, "recipients" | "senderNumber">, parties: Parties) {
     this.seq = head.seq;
     this.id = head.id;
     this.meshId = head.meshId;

@@ -8,12 +8,15 @@ import type { OpenMessage } from "./open_message.ts";
 const MAX_BATCH_CHARS = 262_144;
 const BATCH_HEAD = '{"type":"push_batch","pushes":[';
 
-/** Returns the text of a message's push. */
+/**
+ * Returns the text of a message's push. What members send is put in as it is, for the API takes
+ * nothing but base64: it is neither looked through for quotes nor copied before it is sent.
+ */
 export function pushFrame(message: OpenMessage, body: MessageBody): string {
   const { sender } = message;
   const [only] = message.recipients;
   const toMember = message.capability === "dm" && only !== undefined ? only.pubkey : undefined;
-  return JSON.stringify({
+  const head = JSON.stringify({
     type: "push",
     messageId: message.id,
     meshId: message.meshId,
@@ -24,8 +27,6 @@ export function pushFrame(message: OpenMessage, body: MessageBody): string {
     targetSpec: message.targetSpec,
     toMember,
     priority: message.priority,
-    nonce: body.nonce,
-    ciphertext: body.ciphertext,
     bodyVersion: body.bodyVersion,
     epoch: body.epoch ?? undefined,
     createdAt: new Date(message.createdAtMs).toISOString(),
@@ -35,6 +36,10 @@ export function pushFrame(message: OpenMessage, body: MessageBody): string {
     replyToId: body.replyToId ?? undefined,
     subtype: body.subtype ?? undefined,
   });
+  const { nonce, ciphertext, subtype } = body;
+  const isBase64 = subtype === null;
+  const text = isBase64 ? `"${ciphertext}"` : JSON.stringify(ciphertext);
+  return `${head.slice(0, -1)},"nonce":${JSON.stringify(nonce)},"ciphertext":${text}}`;
 }
 
 /** Returns a push with the reason why it comes now. */
@@ -82,8 +87,11 @@ export class BatchJoiner {
 }
 
 function batchFrame(frames: readonly string[]): string {
-  const [only] = frames;
-  return frames.length === 1 && only !== undefined ? only : `${BATCH_HEAD}${frames.join(",")}]}`;
+  const [first = "", ...others] = frames;
+  if (others.length === 0) return first;
+  const last = others.pop() ?? "";
+  // One join, so that all of it is copied once.
+  return [`${BATCH_HEAD}${first}`, ...others, `${last}]}`].join(",");
 }
 
 /** The same strings: frames are kept, so equal ones are mostly identical and compare at once. */

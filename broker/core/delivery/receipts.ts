@@ -27,15 +27,24 @@ const STORED_STATES: readonly ReceiptRowState[] = ["seen", "received", "expired"
 export async function messageStatus(
   mail: MeshMail,
   store: MessageStore,
-  request: { readonly member: Member; readonly id: string; readonly nowMs: number },
+  request: {
+    readonly member: Member;
+    readonly id: string;
+    /** The place that `id` stands for; null for none. */
+    readonly seq: number | null;
+    readonly nowMs: number;
+  },
 ): Promise<StatusOutput> {
-  const { member, id, nowMs } = request;
-  const [head, other] = await store.findOwn(mail.mesh.id, member.id, id);
+  const { member, id, seq, nowMs } = request;
+  const [head, other] = await store.findOwn(mail.mesh.id, member.number, {
+    seq,
+    text: id,
+  });
   if (head === undefined) {
     throw new MeshError("not_found", `You sent no message "${id}", or it is over a day closed`);
   }
   if (other !== undefined) {
-    throw new MeshError("ambiguous_prefix", `More than one of your messages begins with "${id}"`);
+    throw new MeshError("ambiguous_prefix", `Two of your messages go by "${id}"`);
   }
   const recipients = await recipientStates(mail, store, head, nowMs);
   const delivered = recipients.length > 0 &&

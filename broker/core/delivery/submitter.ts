@@ -8,7 +8,7 @@ import type { SqlStatement } from "../../../storage/sql/port.ts";
 import { MeshError } from "../../api/errors.ts";
 import type { Limits } from "../../api/limits.ts";
 import type { SendInput } from "../../api/messaging.ts";
-import type { Clock, Random } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { isGranted, neededCapability } from "../grants.ts";
 import type { Ledger, SendJob } from "../ledger.ts";
 import type { Metrics } from "../metrics.ts";
@@ -16,17 +16,16 @@ import type { Connection, Member } from "../model.ts";
 import { type Resolution, resolveTarget } from "../targets.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { MeshMail } from "./mailroom.ts";
-import { messageId } from "./message_id.ts";
 import { OpenMessage } from "./open_message.ts";
 import { type SentAnswer, SentIndex } from "./sent_index.ts";
 
-const RECENT_SENDS = 131_072;
+/** Older repeats are found by the store, which refuses them; they cost a commit of their own. */
+const RECENT_SENDS = 32_768;
 const FULL_RETRY_MS = 5_000;
 
 export interface SubmitterParts {
   readonly ledger: Ledger;
   readonly clock: Clock;
-  readonly random: Random;
   readonly limits: Limits;
   readonly metrics: Pick<Metrics, "droppedByGrant">;
   /** Takes a message that is on disk to its recipients. */
@@ -62,10 +61,8 @@ export class Submitter {
     extra: PostExtra = NOTHING_EXTRA,
   ): Promise<SentAnswer & { repeated?: true }> {
     const { sender } = origin;
-    const key = input.client_message_id === undefined
-      ? null
-      : `${sender.number} ${input.client_message_id}`;
-    const earlier = key === null ? undefined : this.#sent.find(key);
+    const ownId = input.client_message_id ?? null;
+    const earlier = ownId === null ? undefined : this.#sent.find(sender.number, ownId);
     if (earlier !== undefined) return repeated(earlier);
     this.#checkSize(input);
     const { multicast, recipients } = extra.resolution ??
@@ -78,21 +75,22 @@ export class Submitter {
     this.#reserve(mailboxes, size);
     const answer = new Promise<SentAnswer & { repeated?: true }>((resolve, reject) => {
       this.#parts.ledger.enqueue(
-        this.#job({ mail, origin, extra, row, granting, mailboxes, size, key, resolve, reject }),
+        this.#job({ mail, origin, extra, row, granting, mailboxes, size, resolve, reject }),
       );
     });
-    if (key !== null) this.#sent.begin(key, answer);
+    if (ownId !== null) this.#sent.begin(sender.number, ownId, answer);
     return answer;
   }
 
   #job(send: Send): SendJob {
-    const { mail, origin, extra, row, granting, mailboxes, size, key, resolve, reject } = send;
+    const { mail, origin, extra, row, granting, mailboxes, size, resolve, reject } = send;
     const { sender, senderName } = origin;
     const release = () => {
       for (const mailbox of mailboxes) mailbox.release(size);
     };
     const end = (answer: SentAnswer | null) => {
-      if (key !== null) this.#sent.end(key, answer);
+      const { senderNumber, clientMessageId } = row;
+      if (clientMessageId !== null) this.#sent.end(senderNumber, clientMessageId, answer);
     };
     return {
       kind: "send",
@@ -156,13 +154,13 @@ export class Submitter {
     refusing: readonly Member[],
     subtype: string | null,
   ): MessageRow {
-    const { clock, random, limits } = this.#parts;
+    const { clock, limits } = this.#parts;
     const createdAtMs = clock.now();
     return {
       seq: 0,
-      id: messageId(clock, random),
+      id: "",
       meshId: sender.mesh.id,
-      senderMemberId: sender.id,
+      senderNumber: sender.number,
       senderSessionPubkey: sessionPubkey,
       clientMessageId: input.client_message_id ?? null,
       requestFingerprint: input.request_fingerprint ?? null,
@@ -238,8 +236,6 @@ interface Send {
   readonly granting: readonly Member[];
   readonly mailboxes: readonly Mailbox[];
   readonly size: number;
-  /** Under which a repeat finds it; null without a client message id. */
-  readonly key: string | null;
   readonly resolve: (answer: SentAnswer & { repeated?: true }) => void;
   readonly reject: (error: MeshError) => void;
 }

@@ -131,33 +131,44 @@ create table mesh.peer_state (
   primary key (member_id, session_id)
 );
 
+-- What the messages of one commit say, one after the other in one value: a row of its own for each
+-- text would cost the hottest commit twice as much. A message's row tells where its part lies; the
+-- format is `storage/sql/queries/message_page.ts`'s. Not compressed, so that a part is read without
+-- the rest, and ciphertext does not compress anyway.
+create table mesh.message_page (
+  first_seq bigint primary key,
+  last_seq bigint not null,
+  texts bytea not null
+);
+alter table mesh.message_page alter column texts set storage external;
+
 -- The log of messages: one row each, whatever the number of recipients. `seq` is the order of
--- acknowledgement. No foreign keys: each row would cost two look-ups in the hottest commit, and
--- meshes and members are never deleted. No index of a mesh's own messages either, which would cost
--- a fifth of the commit: a mesh is loaded once, from its oldest open position on, by `seq`. Ids
--- compare by bytes: the beginning of one finds it.
+-- acknowledgement. No foreign keys: each row would cost look-ups in the hottest commit, and meshes
+-- and members are never deleted. No index of a mesh's own messages either: a mesh is loaded once,
+-- from its oldest open position on, by `seq`. None of ids: an id tells its `seq` to who has the key.
 create table mesh.message_queue (
   seq bigint primary key,
-  id text collate "C" not null unique,
-  mesh_id text collate "C" not null,
-  sender_member_id text collate "C" not null,
-  sender_session_pubkey text,
-  client_message_id text collate "C",
-  request_fingerprint text,
-  target_spec text not null,
-  priority text not null check (priority in ('now', 'next', 'low')),
-  nonce text not null,
-  ciphertext text not null,
-  body_version integer not null,
-  epoch integer,
-  reply_to_id text,
-  subtype text,
-  recipients integer[] not null,
+  page bigint not null,
   created_at timestamptz not null,
   expires_at timestamptz not null,
-  unique (sender_member_id, client_message_id)
+  -- Where the message lies in its page: its head, then its ciphertext, in bytes.
+  place integer not null,
+  head_bytes integer not null,
+  body_bytes integer not null,
+  sender_number integer not null,
+  id text collate "C" not null,
+  mesh_id text collate "C" not null,
+  client_message_id text collate "C",
+  recipients integer[] not null,
+  unique (sender_number, client_message_id)
 );
-alter table mesh.message_queue alter column ciphertext set storage external;
+
+-- Turns places in the log into the beginnings of message ids and back, so that ids do not tell
+-- strangers how many messages there are. One row, made when it is first asked for, never changed.
+create table mesh.message_id_key (
+  only_one boolean primary key default true check (only_one),
+  key bytea not null default uuid_send(gen_random_uuid())
+);
 
 -- A member's position in the log: every message up to `closed_through` that is addressed to it is
 -- closed, but those in `open_below`. Acks move it; losing the last moment of it in a crash means

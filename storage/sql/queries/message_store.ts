@@ -9,9 +9,10 @@ import type { SqlStatement } from "../port.ts";
 export interface MessageRow {
   /** Place in the log, given by the broker in the order of acknowledgement. */
   seq: number;
-  readonly id: string;
+  /** Given by the broker with the place in the log. */
+  id: string;
   readonly meshId: string;
-  readonly senderMemberId: string;
+  readonly senderNumber: number;
   readonly senderSessionPubkey: string | null;
   readonly clientMessageId: string | null;
   readonly requestFingerprint: string | null;
@@ -86,6 +87,8 @@ export interface SeenReport {
   readonly meshId: string;
   readonly memberNumber: number;
   readonly messageId: string;
+  /** The place in the log that the id stands for. */
+  readonly seq: number;
   readonly atMs: number;
 }
 
@@ -111,12 +114,23 @@ export interface CommitBatch {
   readonly audits: readonly AuditRow[];
 }
 
-/** A message that its sender had sent before. */
-export interface SentMessage {
-  readonly senderMemberId: string;
+/** By what a repeat is known. */
+export interface SentKey {
+  readonly senderNumber: number;
   readonly clientMessageId: string;
+}
+
+/** A message that its sender had sent before. */
+export interface SentMessage extends SentKey {
   readonly id: string;
   readonly recipients: number;
+}
+
+/** How a sender asks for a message of its own. */
+export interface WantedMessage {
+  /** The place that `text` stands for as a message id or the beginning of one; null for none. */
+  readonly seq: number | null;
+  readonly text: string;
 }
 
 /** What one recipient's deliveries of a message have reached. */
@@ -135,10 +149,10 @@ export interface MessageStore {
   commit(batch: CommitBatch): Promise<void>;
   /** The highest place in the log that was ever closed or is still stored; 0 for none. */
   lastSeq(): Promise<number>;
+  /** 16 bytes, always the same: the key between places in the log and message ids. */
+  messageIdKey(): Promise<Uint8Array>;
   /** Of the given (sender, client message id) pairs those that are stored. */
-  findSent(
-    pairs: readonly { senderMemberId: string; clientMessageId: string }[],
-  ): Promise<SentMessage[]>;
+  findSent(pairs: readonly SentKey[]): Promise<SentMessage[]>;
   /** Whether an audit row with this hash exists: whether the commit that carried it took place. */
   hasAudit(meshId: string, hash: string): Promise<boolean>;
   /** The newest hash of a mesh's audit chain, null for none. */
@@ -152,10 +166,10 @@ export interface MessageStore {
   /** The bodies of the given messages, those that exist, in no particular order. */
   bodies(meshId: string, seqs: readonly number[]): Promise<MessageBody[]>;
   /**
-   * Messages of a sender whose id begins with `prefix`, or whose client message id is it; at most
-   * two.
+   * Messages of a sender: the one at `wanted.seq` if its id begins with `wanted.text`, and the one
+   * whose client message id is `wanted.text`.
    */
-  findOwn(meshId: string, senderMemberId: string, prefix: string): Promise<MessageHead[]>;
+  findOwn(meshId: string, senderNumber: number, wanted: WantedMessage): Promise<MessageHead[]>;
   /** What the recipients' deliveries of a message have reached, each state with its first time. */
   receiptsOf(
     meshId: string,

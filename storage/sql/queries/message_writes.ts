@@ -3,47 +3,43 @@
  * number of rows at once: the rows travel as one array per column.
  */
 import type { SqlStatement } from "../port.ts";
+import { packMessages } from "./message_page.ts";
 import type { CursorRow, MessageRow, ReceiptRow, SeenReport } from "./message_store.ts";
 
-/** Returns the statement that appends messages to the log. */
-export function insertMessages(rows: readonly MessageRow[]): SqlStatement {
-  return {
-    text:
-      `insert into mesh.message_queue (seq, id, mesh_id, sender_member_id, sender_session_pubkey,
-      client_message_id, request_fingerprint, target_spec, priority, nonce, ciphertext,
-      body_version, epoch, reply_to_id, subtype, recipients, created_at, expires_at)
-    select w.seq, w.id, w.mesh_id, w.sender_id, w.session_key, w.client_id, w.fingerprint, w.target,
-      w.priority, w.nonce, w.ciphertext, w.body_version, w.epoch, w.reply_to, w.subtype,
-      w.recipients::int4[],
+/** Returns the statements that append messages, at least one and in order, to the log. */
+export function insertMessages(rows: readonly MessageRow[]): SqlStatement[] {
+  const page = packMessages(rows);
+  const firstSeq = rows[0]?.seq;
+  return [{
+    text: "insert into mesh.message_page (first_seq, last_seq, texts) values ($1, $2, $3)",
+    params: [firstSeq, rows.at(-1)?.seq, page.texts],
+  }, {
+    text: `insert into mesh.message_queue (seq, page, created_at, expires_at, place, head_bytes,
+      body_bytes, sender_number, id, mesh_id, client_message_id, recipients)
+    select w.seq, $1,
       'epoch'::timestamptz + w.created_ms * interval '1 millisecond',
-      'epoch'::timestamptz + w.expires_ms * interval '1 millisecond'
-    from unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::text[], $9::text[], $10::text[], $11::text[], $12::int4[], $13::int4[], $14::text[],
-      $15::text[], $16::text[], $17::int8[], $18::int8[])
-      as w (seq, id, mesh_id, sender_id, session_key, client_id, fingerprint, target, priority,
-        nonce, ciphertext, body_version, epoch, reply_to, subtype, recipients, created_ms,
-        expires_ms)`,
+      'epoch'::timestamptz + w.expires_ms * interval '1 millisecond',
+      w.place, w.head_bytes, w.body_bytes, w.sender, w.id, w.mesh_id, w.client_id,
+      w.recipients::int4[]
+    from unnest($2::int8[], $3::int8[], $4::int8[], $5::int4[], $6::int4[], $7::int4[], $8::int4[],
+      $9::text[], $10::text[], $11::text[], $12::text[])
+      as w (seq, created_ms, expires_ms, place, head_bytes, body_bytes, sender, id, mesh_id,
+        client_id, recipients)`,
     params: [
+      firstSeq,
       rows.map((row) => row.seq),
-      rows.map((row) => row.id),
-      rows.map((row) => row.meshId),
-      rows.map((row) => row.senderMemberId),
-      rows.map((row) => row.senderSessionPubkey),
-      rows.map((row) => row.clientMessageId),
-      rows.map((row) => row.requestFingerprint),
-      rows.map((row) => row.targetSpec),
-      rows.map((row) => row.priority),
-      rows.map((row) => row.nonce),
-      rows.map((row) => row.ciphertext),
-      rows.map((row) => row.bodyVersion),
-      rows.map((row) => row.epoch),
-      rows.map((row) => row.replyToId),
-      rows.map((row) => row.subtype),
-      rows.map((row) => numbersText(row.recipients)),
       rows.map((row) => row.createdAtMs),
       rows.map((row) => row.expiresAtMs),
+      page.places,
+      page.headBytes,
+      page.bodyBytes,
+      rows.map((row) => row.senderNumber),
+      rows.map((row) => row.id),
+      rows.map((row) => row.meshId),
+      rows.map((row) => row.clientMessageId),
+      rows.map((row) => numbersText(row.recipients)),
     ],
-  };
+  }];
 }
 
 /** Returns the statement that moves members' positions; each member at most once. */
@@ -94,9 +90,10 @@ export function insertSeen(reports: readonly SeenReport[]): SqlStatement {
     select m.mesh_id, w.number, 'seen', min(m.seq), max(m.seq),
       array_agg(distinct m.seq order by m.seq),
       'epoch'::timestamptz + max(w.at_ms) * interval '1 millisecond'
-    from unnest($1::text[], $2::int4[], $3::text[], $4::int8[]) as w (mesh_id, number, id, at_ms)
-    join mesh.message_queue m
-      on m.id = w.id and m.mesh_id = w.mesh_id and w.number = any (m.recipients)
+    from unnest($1::text[], $2::int4[], $3::text[], $4::int8[], $5::int8[])
+      as w (mesh_id, number, id, seq, at_ms)
+    join mesh.message_queue m on m.seq = w.seq and m.id = w.id and m.mesh_id = w.mesh_id
+      and w.number = any (m.recipients)
     where not exists (
       select 1 from mesh.receipt r
       where r.member_number = w.number and r.state = 'seen' and r.first_seq <= m.seq
@@ -106,6 +103,7 @@ export function insertSeen(reports: readonly SeenReport[]): SqlStatement {
       reports.map((report) => report.meshId),
       reports.map((report) => report.memberNumber),
       reports.map((report) => report.messageId),
+      reports.map((report) => report.seq),
       reports.map((report) => report.atMs),
     ],
   };

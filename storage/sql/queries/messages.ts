@@ -2,8 +2,9 @@
  * The message log in SQL: see `message_store.ts` for what each query promises, and migration 0001
  * for the tables.
  */
-import type { Sql, SqlStatement } from "../port.ts";
+import { type Sql, SqlError, type SqlStatement } from "../port.ts";
 import { auditHead, hasAudit, insertAudits } from "./audit.ts";
+import { unpackBody, unpackHead } from "./message_page.ts";
 import type {
   CommitBatch,
   CursorRow,
@@ -12,16 +13,20 @@ import type {
   MessageStore,
   ReceiptRowState,
   ReceiptState,
+  SentKey,
   SentMessage,
+  WantedMessage,
 } from "./message_store.ts";
 import { insertMessages, insertReceipts, insertSeen, writeCursors } from "./message_writes.ts";
 
-/** The shortest text that is looked up as the beginning of an id. */
-const ID_LENGTH = 32;
+const HEAD = "convert_from(substr(p.texts, m.place + 1, m.head_bytes), 'UTF8') as head";
+const BODY =
+  "convert_from(substr(p.texts, m.place + m.head_bytes + 1, m.body_bytes), 'UTF8') as body";
 
-const HEAD_COLUMNS = `m.seq, m.id, m.mesh_id, m.sender_member_id, m.sender_session_pubkey,
-  m.client_message_id, m.target_spec, m.priority, m.recipients, m.created_at, m.expires_at,
-  octet_length(m.ciphertext) + octet_length(m.nonce) as size`;
+const HEAD_COLUMNS = `m.seq, m.id, m.mesh_id, m.sender_number, m.client_message_id, m.recipients,
+  m.created_at, m.expires_at, ${HEAD}`;
+
+const WITH_PAGES = "mesh.message_queue m join mesh.message_page p on p.first_seq = m.page";
 
 /** True for a message `m` that is open for one of its recipients. */
 const IS_OPEN = `exists (
@@ -34,15 +39,12 @@ interface StoredHead {
   seq: number;
   id: string;
   mesh_id: string;
-  sender_member_id: string;
-  sender_session_pubkey: string | null;
+  sender_number: number;
   client_message_id: string | null;
-  target_spec: string;
-  priority: MessageHead["priority"];
   recipients: number[];
   created_at: Date;
   expires_at: Date;
-  size: number;
+  head: string;
 }
 
 /** `MessageStore` over an `Sql`. */
@@ -55,7 +57,7 @@ export class SqlMessageStore implements MessageStore {
 
   async commit(batch: CommitBatch): Promise<void> {
     const statements: SqlStatement[] = [...batch.statements];
-    if (batch.messages.length > 0) statements.push(insertMessages(batch.messages));
+    if (batch.messages.length > 0) statements.push(...insertMessages(batch.messages));
     if (batch.cursors.length > 0) statements.push(writeCursors(batch.cursors));
     if (batch.receipts.length > 0) statements.push(insertReceipts(batch.receipts));
     if (batch.seen.length > 0) statements.push(insertSeen(batch.seen));
@@ -72,20 +74,25 @@ export class SqlMessageStore implements MessageStore {
     return row?.last ?? 0;
   }
 
-  async findSent(
-    pairs: readonly { senderMemberId: string; clientMessageId: string }[],
-  ): Promise<SentMessage[]> {
+  async messageIdKey(): Promise<Uint8Array> {
+    await this.#sql.query("insert into mesh.message_id_key default values on conflict do nothing");
+    const [row] = await this.#sql.query<{ key: Uint8Array }>("select key from mesh.message_id_key");
+    if (row === undefined) throw new SqlError("other", "the store has no key of message ids");
+    return row.key;
+  }
+
+  async findSent(pairs: readonly SentKey[]): Promise<SentMessage[]> {
     const rows = await this.#sql.query<
-      { id: string; sender_member_id: string; client_message_id: string; recipients: number }
+      { id: string; sender_number: number; client_message_id: string; recipients: number }
     >(
-      `select m.id, m.sender_member_id, m.client_message_id, cardinality(m.recipients) as recipients
-      from unnest($1::text[], $2::text[]) as w (sender_id, client_id)
+      `select m.id, m.sender_number, m.client_message_id, cardinality(m.recipients) as recipients
+      from unnest($1::int4[], $2::text[]) as w (sender, client_id)
       join mesh.message_queue m
-        on m.sender_member_id = w.sender_id and m.client_message_id = w.client_id`,
-      [pairs.map((pair) => pair.senderMemberId), pairs.map((pair) => pair.clientMessageId)],
+        on m.sender_number = w.sender and m.client_message_id = w.client_id`,
+      [pairs.map((pair) => pair.senderNumber), pairs.map((pair) => pair.clientMessageId)],
     );
     return rows.map((row) => ({
-      senderMemberId: row.sender_member_id,
+      senderNumber: row.sender_number,
       clientMessageId: row.client_message_id,
       id: row.id,
       recipients: row.recipients,
@@ -117,7 +124,7 @@ export class SqlMessageStore implements MessageStore {
 
   async openMessages(meshId: string, fromSeq: number, limit: number): Promise<MessageHead[]> {
     const rows = await this.#sql.query<StoredHead>(
-      `select ${HEAD_COLUMNS} from mesh.message_queue m
+      `select ${HEAD_COLUMNS} from ${WITH_PAGES}
       where m.mesh_id = $1 and m.seq >= $2 and ${IS_OPEN} order by m.seq limit $3`,
       [meshId, fromSeq, limit],
     );
@@ -125,40 +132,25 @@ export class SqlMessageStore implements MessageStore {
   }
 
   async bodies(meshId: string, seqs: readonly number[]): Promise<MessageBody[]> {
-    const rows = await this.#sql.query<{
-      seq: number;
-      nonce: string;
-      ciphertext: string;
-      body_version: number;
-      epoch: number | null;
-      reply_to_id: string | null;
-      subtype: string | null;
-      request_fingerprint: string | null;
-    }>(
-      `select seq, nonce, ciphertext, body_version, epoch, reply_to_id, subtype, request_fingerprint
-      from mesh.message_queue where mesh_id = $1 and seq = any ($2::int8[])`,
+    const rows = await this.#sql.query<{ seq: number; head: string; body: string }>(
+      `select m.seq, ${HEAD}, ${BODY} from ${WITH_PAGES}
+      where m.mesh_id = $1 and m.seq = any ($2::int8[])`,
       [meshId, seqs],
     );
-    return rows.map((row) => ({
-      seq: row.seq,
-      nonce: row.nonce,
-      ciphertext: row.ciphertext,
-      bodyVersion: row.body_version,
-      epoch: row.epoch,
-      replyToId: row.reply_to_id,
-      subtype: row.subtype,
-      requestFingerprint: row.request_fingerprint,
-    }));
+    return rows.map(({ seq, head, body }) => unpackBody(seq, head, body));
   }
 
-  async findOwn(meshId: string, senderMemberId: string, prefix: string): Promise<MessageHead[]> {
-    // Whole ids have an index; a beginning is looked for among the sender's own messages.
-    const byId = prefix.length >= ID_LENGTH ? "m.id = $3" : "starts_with(m.id, $3)";
+  async findOwn(
+    meshId: string,
+    senderNumber: number,
+    { seq, text }: WantedMessage,
+  ): Promise<MessageHead[]> {
     const rows = await this.#sql.query<StoredHead>(
-      `select ${HEAD_COLUMNS} from mesh.message_queue m
-      where m.mesh_id = $1 and m.sender_member_id = $2 and (${byId} or m.client_message_id = $3)
-      order by m.seq limit 2`,
-      [meshId, senderMemberId, prefix],
+      `select ${HEAD_COLUMNS} from ${WITH_PAGES}
+      where m.mesh_id = $1 and m.sender_number = $2
+        and ((m.seq = $3::int8 and starts_with(m.id, $4)) or m.client_message_id = $4)
+      order by m.seq`,
+      [meshId, senderNumber, seq, text],
     );
     return rows.map(headOf);
   }
@@ -202,6 +194,7 @@ export class SqlMessageStore implements MessageStore {
       select count(*)::int4 as looked, max(seq) as last from old`,
       [new Date(beforeMs), afterSeq, limit],
     );
+    await this.#dropEmptyPages(afterSeq, row?.last ?? afterSeq);
     if (row !== undefined && row.looked === limit) return row.last;
     await this.#sql.query(
       `delete from mesh.receipt r where r.at < $1
@@ -210,6 +203,16 @@ export class SqlMessageStore implements MessageStore {
     );
     return null;
   }
+
+  /** Removes pages of the given part of the log none of whose messages is left. */
+  async #dropEmptyPages(afterSeq: number, lastSeq: number): Promise<void> {
+    await this.#sql.query(
+      `delete from mesh.message_page p where p.first_seq <= $2 and p.last_seq > $1
+        and not exists (
+          select 1 from mesh.message_queue m where m.seq between p.first_seq and p.last_seq)`,
+      [afterSeq, lastSeq],
+    );
+  }
 }
 
 function headOf(row: StoredHead): MessageHead {
@@ -217,14 +220,11 @@ function headOf(row: StoredHead): MessageHead {
     seq: row.seq,
     id: row.id,
     meshId: row.mesh_id,
-    senderMemberId: row.sender_member_id,
-    senderSessionPubkey: row.sender_session_pubkey,
+    senderNumber: row.sender_number,
     clientMessageId: row.client_message_id,
-    targetSpec: row.target_spec,
-    priority: row.priority,
     recipients: row.recipients,
     createdAtMs: row.created_at.getTime(),
     expiresAtMs: row.expires_at.getTime(),
-    size: row.size,
+    ...unpackHead(row.head),
   };
 }

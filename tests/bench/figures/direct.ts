@@ -3,7 +3,14 @@
  */
 import { type BenchRun, NO_NATS, withBroker, withNats } from "../bench_run.ts";
 import type { BrokerProcess } from "../broker_process.ts";
-import { boundedRow, type FigureResult, grouped, missingRow, plainRow } from "../figure.ts";
+import {
+  boundedRow,
+  type FigureResult,
+  type FigureRow,
+  grouped,
+  missingRow,
+  plainRow,
+} from "../figure.ts";
 import type { RateResult } from "../load/order.ts";
 import type { BenchMesh } from "../bench_store.ts";
 import { dealt, runLoad } from "../load_process.ts";
@@ -14,13 +21,19 @@ import { costRows, lagRow, wrongRow } from "./rows.ts";
 
 const PAIRS = 10;
 const WINDOW = 32;
-const PROCESSES = 3;
+/** The targets speak of both sides driven from one process; with several, the clients have more processor. */
+const MANY_PROCESSES = 3;
 const TARGET_PER_SECOND = 10_000;
 const TARGET_RATIO = 0.5;
 
 interface Times {
   readonly warmUpMs: number;
   readonly measureMs: number;
+}
+
+/** How a round is driven. */
+interface Drive extends Times {
+  readonly processes: number;
 }
 
 interface Round {
@@ -30,44 +43,42 @@ interface Round {
   readonly deliveredInAll: number;
 }
 
+/** Rounds of the broker and of JetStream, driven by as many processes each. */
+interface Side {
+  readonly rounds: Round[];
+  readonly peer: number[];
+}
+
 /** Measures the figure: rounds of JetStream and the broker in turn, medians of each. */
 export async function measureDirect(run: BenchRun): Promise<FigureResult> {
   const times: Times = run.quick
-    ? { warmUpMs: 2_000, measureMs: 3_000 }
-    : { warmUpMs: 3_000, measureMs: 6_000 };
+    ? { warmUpMs: 3_000, measureMs: 3_000 }
+    : { warmUpMs: 4_000, measureMs: 6_000 };
   const rounds = run.quick ? 1 : 3;
   const mesh = (await run.store()).mesh("pairs");
-  const measured: Round[] = [];
-  const peer: number[] = [];
+  const one: Side = { rounds: [], peer: [] };
+  const many: Side = { rounds: [], peer: [] };
   const { lag, commits } = await withBroker(run, async (broker) => {
+    await measureBroker(broker, mesh, { ...times, processes: 1 });
     const before = await broker.metrics();
     for (let round = 0; round < rounds; round += 1) {
-      const acknowledged = await measureNats(run, times);
-      if (acknowledged !== null) peer.push(acknowledged);
-      measured.push(await measureBroker(broker, mesh, times));
+      await measureBoth(run, broker, mesh, { ...times, processes: 1 }, one);
     }
     const after = await broker.metrics();
+    if (!run.quick) {
+      await measureBoth(run, broker, mesh, { ...times, processes: MANY_PROCESSES }, many);
+    }
     return { lag: loopLag(before, after), commits: commitUse(before, after) };
   });
   const total = (count: (round: Round) => number) =>
-    measured.reduce((sum, each) => sum + count(each), 0);
-  const ours = median(measured.map((each) => each.deliveredPerSecond));
-  const theirs = peer.length === 0 ? null : median(peer);
+    one.rounds.reduce((sum, each) => sum + count(each), 0);
+  const ours = median(rates(one));
+  const theirs = one.peer.length === 0 ? null : median(one.peer);
   const ratio = theirs === null ? null : ours / theirs;
   return {
     name: "direct",
     title: "(a) Direct messages, 10 pairs, window 32, 600 B",
-    how:
-      `${PROCESSES} load processes hold ${PAIRS} senders and ${PAIRS} recipients, a connection each. Every sender ` +
-      `keeps ${WINDOW} unacknowledged messages under way; the broker answers after the commit is on disk; recipients ` +
-      `acknowledge in batches per turn of their event loop. Deliveries are counted at the recipients over ` +
-      `${times.measureMs / 1000} s after ${
-        times.warmUpMs / 1000
-      } s of warm-up. JetStream: as many publishers with ` +
-      `as many messages under way in as many processes, file storage, its default of no fsync per message; ` +
-      `publish acknowledgements are counted, nobody consumes. ${
-        rounds === 1 ? "One round of each." : `${rounds} rounds of each in turn, medians.`
-      }`,
+    how: howItIsMeasured(times, rounds),
     rows: [
       boundedRow("delivered and acknowledged", ours, { atLeast: TARGET_PER_SECOND }, "/s"),
       theirs === null
@@ -76,7 +87,8 @@ export async function measureDirect(run: BenchRun): Promise<FigureResult> {
       ratio === null
         ? missingRow("ratio to JetStream", `at least ${TARGET_RATIO}`, NO_NATS)
         : boundedRow("ratio to JetStream", ratio, { atLeast: TARGET_RATIO }, "", 2),
-      wrongRow(total((round) => round.wrong)),
+      ...manyRows(many),
+      wrongRow([...one.rounds, ...many.rounds].reduce((sum, each) => sum + each.wrong, 0)),
       lagRow(lag),
       ...costRows(
         total((round) => round.usedMs),
@@ -86,18 +98,57 @@ export async function measureDirect(run: BenchRun): Promise<FigureResult> {
       ),
     ],
     notes: [
-      `rounds: broker ${
-        perSecondList(measured.map((each) => each.deliveredPerSecond))
-      }; JetStream ${peer.length === 0 ? "none" : perSecondList(peer)}`,
+      `rounds: broker ${perSecondList(rates(one))}; JetStream ${
+        one.peer.length === 0 ? "none" : perSecondList(one.peer)
+      }`,
     ],
     numbers: { deliveredPerSecond: ours, natsAcknowledgedPerSecond: theirs, ratio },
   };
 }
 
+function howItIsMeasured({ warmUpMs, measureMs }: Times, rounds: number): string {
+  return `One load process holds ${PAIRS} senders and ${PAIRS} recipients, a connection each. Every sender keeps ` +
+    `${WINDOW} unacknowledged messages under way; the broker answers after the commit is on disk; recipients ` +
+    `acknowledge in batches per turn of their event loop. Deliveries are counted at the recipients over ` +
+    `${measureMs / 1000} s after ${
+      warmUpMs / 1000
+    } s of warm-up, and the broker has had a round before. ` +
+    `JetStream: as many publishers with as many messages under way in one process too, file storage, its default ` +
+    `of no fsync per message; publish acknowledgements are counted after the same warm-up, nobody consumes. ${
+      rounds === 1 ? "One round of each." : `${rounds} rounds of each in turn, medians.`
+    }`;
+}
+
+/** The same with the clients spread over several processes, for comparison. */
+function manyRows(many: Side): FigureRow[] {
+  if (many.rounds.length === 0) return [];
+  const ours = median(rates(many));
+  const peer = many.peer.length === 0
+    ? ""
+    : `; JetStream ${grouped(median(many.peer))}/s, ratio ${(ours / median(many.peer)).toFixed(2)}`;
+  return [plainRow(`with ${MANY_PROCESSES} load processes`, `${grouped(ours)}/s${peer}`)];
+}
+
+async function measureBoth(
+  run: BenchRun,
+  broker: BrokerProcess,
+  mesh: BenchMesh,
+  drive: Drive,
+  into: Side,
+): Promise<void> {
+  const acknowledged = await measureNats(run, drive);
+  if (acknowledged !== null) into.peer.push(acknowledged);
+  into.rounds.push(await measureBroker(broker, mesh, drive));
+}
+
+function rates({ rounds }: Side): number[] {
+  return rounds.map((each) => each.deliveredPerSecond);
+}
+
 async function measureBroker(
   broker: BrokerProcess,
   mesh: BenchMesh,
-  times: Times,
+  { processes, ...times }: Drive,
 ): Promise<Round> {
   const pairs = Array.from({ length: PAIRS }, (_, index) => {
     const [sender, recipient] = [mesh.members[2 * index], mesh.members[2 * index + 1]];
@@ -106,7 +157,7 @@ async function measureBroker(
   });
   const { socketUrl: url, child } = broker;
   const before = await broker.metrics();
-  const orders = dealt(pairs, PROCESSES).map((hand) => ({
+  const orders = dealt(pairs, processes).map((hand) => ({
     kind: "pairs" as const,
     url,
     meshId: mesh.meshId,
@@ -129,10 +180,13 @@ async function measureBroker(
   };
 }
 
-async function measureNats(run: BenchRun, times: Times): Promise<number | null> {
+async function measureNats(
+  run: BenchRun,
+  { processes, ...times }: Drive,
+): Promise<number | null> {
   const subjects = Array.from({ length: PAIRS }, (_, index) => `${STREAM}.pair.${index}`);
   return await withNats(run, async ({ port }) => {
-    const orders = dealt(subjects, PROCESSES).map((hand) => ({
+    const orders = dealt(subjects, processes).map((hand) => ({
       kind: "nats_publish" as const,
       port,
       subjects: hand,
