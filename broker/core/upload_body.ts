@@ -4,7 +4,10 @@
 import { MeshError } from "../api/errors.ts";
 import type { Clock } from "./clock.ts";
 
+const PIECE_BYTES = 262_144;
+
 export interface UploadBody {
+  /** Of bytes, as requests have it. */
   readonly stream: ReadableStream<Uint8Array> | null;
   /** Bytes that may still come. */
   readonly roomBytes: number;
@@ -17,22 +20,25 @@ export interface UploadBody {
 }
 
 /**
- * The pieces of a request's body.
+ * The pieces of a request's body; each is good until the next one is asked for.
  * @throws {MeshError} `too_large` at the first byte past `roomBytes` (nothing of that piece is handed on), `malformed` when the
  *   sender stalls or is gone, and the signal's reason.
  */
 export async function* uploadPieces(body: UploadBody): AsyncGenerator<Uint8Array> {
   if (body.stream === null) return;
-  const reader = body.stream.getReader();
+  // One buffer goes back and forth: fresh ones would pile up faster than they are collected.
+  const reader = body.stream.getReader({ mode: "byob" });
+  let buffer = new ArrayBuffer(PIECE_BYTES);
   let room = body.roomBytes;
   try {
     for (;;) {
-      const piece = await nextPiece(reader, body);
+      const piece = await nextPiece(reader, buffer, body);
       if (piece === null) return;
       if (piece.length > room) throw tooLarge();
       room -= piece.length;
       body.onPiece(piece);
       yield piece;
+      buffer = piece.buffer;
     }
   } finally {
     // What is not read is not waited for either; after the end this does nothing.
@@ -46,9 +52,10 @@ export function tooLarge(): MeshError {
 }
 
 async function nextPiece(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  reader: ReadableStreamBYOBReader,
+  buffer: ArrayBuffer,
   { stallMs, clock, signal }: UploadBody,
-): Promise<Uint8Array | null> {
+): Promise<Uint8Array<ArrayBuffer> | null> {
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => {});
   const cancelStall = clock.after(stallMs, () => {
@@ -60,7 +67,7 @@ async function nextPiece(
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    const { done, value } = await Promise.race([ended.promise, readPiece(reader)]);
+    const { done, value } = await Promise.race([ended.promise, readPiece(reader, buffer)]);
     return done ? null : value;
   } finally {
     cancelStall();
@@ -68,9 +75,9 @@ async function nextPiece(
   }
 }
 
-async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>) {
+async function readPiece(reader: ReadableStreamBYOBReader, buffer: ArrayBuffer) {
   try {
-    return await reader.read();
+    return await reader.read(new Uint8Array(buffer));
   } catch (cause) {
     throw new MeshError("malformed", "the connection ended before the body did", { cause });
   }
