@@ -26,19 +26,16 @@ export interface UploadBody {
  */
 export async function* uploadPieces(body: UploadBody): AsyncGenerator<Uint8Array> {
   if (body.stream === null) return;
-  // One buffer goes back and forth: fresh ones would pile up faster than they are collected.
-  const reader = body.stream.getReader({ mode: "byob" });
-  let buffer = new ArrayBuffer(PIECE_BYTES);
+  const reader = readerOf(body.stream);
   let room = body.roomBytes;
   try {
     for (;;) {
-      const piece = await nextPiece(reader, buffer, body);
+      const piece = await nextPiece(reader, body);
       if (piece === null) return;
       if (piece.length > room) throw tooLarge();
       room -= piece.length;
       body.onPiece(piece);
       yield piece;
-      buffer = piece.buffer;
     }
   } finally {
     // What is not read is not waited for either; after the end this does nothing.
@@ -52,10 +49,9 @@ export function tooLarge(): MeshError {
 }
 
 async function nextPiece(
-  reader: ReadableStreamBYOBReader,
-  buffer: ArrayBuffer,
+  reader: PieceReader,
   { stallMs, clock, signal }: UploadBody,
-): Promise<Uint8Array<ArrayBuffer> | null> {
+): Promise<Uint8Array | null> {
   const ended = Promise.withResolvers<never>();
   ended.promise.catch(() => {});
   const cancelStall = clock.after(stallMs, () => {
@@ -67,17 +63,47 @@ async function nextPiece(
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    const { done, value } = await Promise.race([ended.promise, readPiece(reader, buffer)]);
-    return done ? null : value;
+    return await Promise.race([ended.promise, reader.read()]);
   } finally {
     cancelStall();
     signal.removeEventListener("abort", onAbort);
   }
 }
 
-async function readPiece(reader: ReadableStreamBYOBReader, buffer: ArrayBuffer) {
+/** What reads a body, piece by piece. */
+interface PieceReader {
+  read(): Promise<Uint8Array | null>;
+  cancel(): Promise<void>;
+}
+
+/** A body that came whole with its request is no stream of bytes. */
+function readerOf(stream: ReadableStream<Uint8Array>): PieceReader {
+  let bytes: ReadableStreamBYOBReader;
   try {
-    return await reader.read(new Uint8Array(buffer));
+    bytes = stream.getReader({ mode: "byob" });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const whole = stream.getReader();
+    return { read: () => pieceOf(whole.read()), cancel: () => whole.cancel() };
+  }
+  // One buffer goes back and forth: fresh ones would pile up faster than they are collected.
+  let buffer = new ArrayBuffer(PIECE_BYTES);
+  return {
+    async read() {
+      const piece = await pieceOf(bytes.read(new Uint8Array(buffer)));
+      if (piece !== null) buffer = piece.buffer;
+      return piece;
+    },
+    cancel: () => bytes.cancel(),
+  };
+}
+
+async function pieceOf<Piece>(
+  reading: Promise<{ done: boolean; value?: Piece | undefined }>,
+): Promise<Piece | null> {
+  try {
+    const { done, value } = await reading;
+    return done ? null : value ?? null;
   } catch (cause) {
     throw new MeshError("malformed", "the connection ended before the body did", { cause });
   }

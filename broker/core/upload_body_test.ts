@@ -58,6 +58,16 @@ Deno.test("the pieces of a body come in order, each told of before", async () =>
   assert.deepEqual(await bytesOf(bodyOf(null)), []);
 });
 
+Deno.test("a body that came whole is read as well", async () => {
+  const whole = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(new Uint8Array([1, 2, 3]));
+      controller.close();
+    },
+  });
+  assert.deepEqual(await bytesOf(bodyOf(whole)), [1, 2, 3]);
+});
+
 Deno.test("room is used to the last byte and not further", async () => {
   assert.deepEqual(await bytesOf(bodyOf(streamOf([1, 2, 3]), { roomBytes: 3 })), [1, 2, 3]);
   const seen: number[] = [];
