@@ -44,7 +44,7 @@ export async function openStores(
   const embedder = new Embedder(embeddings === null ? null : new EmbeddingsEndpoint(embeddings));
   const urls = new SignedUrls(derivedKey(key, "transfer-urls"));
   const objects = await openObjects(settings, urls);
-  const graph = await openGraph(settings, meshDatabases);
+  const graph = await openGraph(settings, { meshDatabases, embedded, onWarning });
   return {
     stores: { meshDatabases, vectors, embedder, objects, urls, graph },
     async close() {
@@ -86,13 +86,26 @@ function embeddedBeside(databases: MeshDatabases, settings: Settings): MeshDatab
   return databases.driver === "pglite" ? databases : embeddedDatabases(settings);
 }
 
+interface GraphPlaces {
+  readonly meshDatabases: MeshDatabases;
+  readonly embedded: MeshDatabases;
+  readonly onWarning: (message: string) => void;
+}
+
 async function openGraph(
   { graphServer }: Settings,
-  meshDatabases: MeshDatabases,
+  { meshDatabases, embedded, onWarning }: GraphPlaces,
 ): Promise<Graph> {
-  if (graphServer === null) return new AgeGraph(meshDatabases);
-  const { Neo4jGraph } = await import("../storage/graph/neo4j.ts");
-  return await Neo4jGraph.open(graphServer);
+  if (graphServer !== null) {
+    const { Neo4jGraph } = await import("../storage/graph/neo4j.ts");
+    return await Neo4jGraph.open(graphServer);
+  }
+  if (meshDatabases.extensions.has("age")) return new AgeGraph(meshDatabases);
+  onWarning(
+    "graphs are kept in embedded databases, for the PostgreSQL server has no Apache AGE; install it " +
+      "to keep them there",
+  );
+  return new AgeGraph(embedded);
 }
 
 async function openObjects(

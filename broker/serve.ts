@@ -50,7 +50,7 @@ export async function serve(
 }
 
 function startUpLines(settings: Settings, broker: Broker): string[] {
-  const { sql, stores: { objects } } = broker.context;
+  const { sql, stores: { objects, vectors, embedder } } = broker.context;
   const store = sql.driver === "pglite" ? "embedded" : "PostgreSQL";
   const { encryptionKey, operatorTokenPath } = broker;
   return [
@@ -60,6 +60,7 @@ function startUpLines(settings: Settings, broker: Broker): string[] {
     `  data folder     ${settings.dataDir}`,
     `  store           ${store}: ${sql.durability}`,
     `  shared files    ${objects.driver === "folder" ? "folder" : "S3"}: ${objects.place}`,
+    `  vectors         ${vectors.driver}, texts embedded by ${embedder.embedding}`,
     `  operator token  ${operatorTokenPath ?? "configured (CLAUDEMESH_OPERATOR_TOKEN)"}`,
     `  encryption key  ${keyLine(encryptionKey)}`,
     ...(settings.meshCreation === "open" ? ["  anybody who reaches it may create meshes"] : []),

@@ -262,3 +262,18 @@ Deno.test("what became of a task is a line with its id; a peer's title cannot br
   const lapsed = { ...data, by: null, reason: "lease_expired" };
   assert.match(system("task_released", lapsed)?.content ?? "", /open again:.*\(lease_expired\)$/);
 });
+
+Deno.test("a shared file is told with how to fetch it, its name as a peer's word", () => {
+  const data = { fileId: "file1", name: 'a"b\n.md', size: 66_000, from: "Ada", fromPubkey: "k" };
+  assert.equal(
+    system("file_shared", data)?.content,
+    '[system] Ada shared the file "a\\"b\\n.md" (66000 bytes): get_file with id file1 fetches it.',
+  );
+  const gone = system("file_deleted", { fileId: "file1", name: "a.md" });
+  assert.equal(gone?.content, '[system] The shared file "a.md" was deleted.');
+});
+
+Deno.test("that a peer reads in a shared folder is no news for a model", () => {
+  const data = { pubkey: "k", name: "Bob", do: "read", path: "a.md", refused: null };
+  assert.equal(system("peer_file_served", data), null);
+});

@@ -26,3 +26,14 @@ export const COMPOSED_TOOLS = [
 export function toolNames(): string[] {
   return [...COMPOSED_TOOLS, ...ops.flatMap((op) => op.tool ? [op.tool.name] : [])];
 }
+
+/**
+ * Tools that read or write any path of this machine that a model names. A message of a peer could talk a model into one,
+ * so the host goes on asking its user.
+ */
+const ASKED_FOR: ReadonlySet<string> = new Set(["share_file", "get_file", "read_peer_file"]);
+
+/** Returns the names of the tools that `install` lets a host call without asking its user each time. */
+export function allowedToolNames(): string[] {
+  return toolNames().filter((name) => !ASKED_FOR.has(name));
+}

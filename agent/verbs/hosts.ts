@@ -43,12 +43,12 @@ export const install: Verb = {
     const { install } = await import("../hosts/claude_code.ts");
     const { homePaths } = await import("../home/paths.ts");
     const { selfCommand } = await import("../home/self_command.ts");
-    const { toolNames } = await import("../core/tool_names.ts");
+    const { allowedToolNames } = await import("../core/tool_names.ts");
     const dryRun = context.flags.dryRun === true;
     const outcomes = await install(homePaths().configDir, {
       command: selfCommand([]),
       environment: keptEnvironment(),
-      allowedTools: toolNames().map((name) => `mcp__claudemesh__${name}`),
+      allowedTools: allowedToolNames().map((name) => `mcp__claudemesh__${name}`),
       hooks: context.flags.hooks !== false,
     }, dryRun);
     return report(outcomes, dryRun, dryRun ? "" : "  Restart Claude Code to use it.");

@@ -135,7 +135,7 @@ export const skillGet: Verb = {
   ],
   examples: [
     "claudemesh skill get review",
-    "claudemesh skill get review --version 2 > review.md",
+    "claudemesh skill get review --version 2",
     "claudemesh skill get review --versions",
   ],
   json: true,

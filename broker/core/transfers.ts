@@ -18,6 +18,7 @@ import { UploadHashes } from "./upload_hashes.ts";
 
 /** What the disk keeps for others: a database that cannot write loses more than an upload. */
 const RESERVE_BYTES = 67_108_864;
+const HASH_BYTES = 131_072;
 
 /** An upload, as the table of files knows it. */
 export interface FileUploadPlace extends ObjectUpload {
@@ -174,7 +175,7 @@ export class Transfers {
     try {
       const reader = await this.#objects.open(name, range);
       return {
-        read: () => reader.read(),
+        read: (into) => reader.read(into),
         async close() {
           free();
           await reader.close();
@@ -215,8 +216,9 @@ export class Transfers {
     const hash = createHash("sha256");
     const reader = await this.#objects.open(name);
     try {
-      for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
-        hash.update(chunk);
+      const buffer = new Uint8Array(HASH_BYTES);
+      for (let count = await reader.read(buffer); count > 0; count = await reader.read(buffer)) {
+        hash.update(buffer.subarray(0, count));
       }
     } finally {
       await reader.close();

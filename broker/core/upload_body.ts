@@ -4,7 +4,10 @@
 import { MeshError } from "../api/errors.ts";
 import type { Clock } from "./clock.ts";
 
+const PIECE_BYTES = 262_144;
+
 export interface UploadBody {
+  /** Of bytes, as requests have it. */
   readonly stream: ReadableStream<Uint8Array> | null;
   /** Bytes that may still come. */
   readonly roomBytes: number;
@@ -17,13 +20,13 @@ export interface UploadBody {
 }
 
 /**
- * The pieces of a request's body.
+ * The pieces of a request's body; each is good until the next one is asked for.
  * @throws {MeshError} `too_large` at the first byte past `roomBytes` (nothing of that piece is handed on), `malformed` when the
  *   sender stalls or is gone, and the signal's reason.
  */
 export async function* uploadPieces(body: UploadBody): AsyncGenerator<Uint8Array> {
   if (body.stream === null) return;
-  const reader = body.stream.getReader();
+  const reader = readerOf(body.stream);
   let room = body.roomBytes;
   try {
     for (;;) {
@@ -46,7 +49,7 @@ export function tooLarge(): MeshError {
 }
 
 async function nextPiece(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
+  reader: PieceReader,
   { stallMs, clock, signal }: UploadBody,
 ): Promise<Uint8Array | null> {
   const ended = Promise.withResolvers<never>();
@@ -60,17 +63,47 @@ async function nextPiece(
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
   try {
-    const { done, value } = await Promise.race([ended.promise, readPiece(reader)]);
-    return done ? null : value;
+    return await Promise.race([ended.promise, reader.read()]);
   } finally {
     cancelStall();
     signal.removeEventListener("abort", onAbort);
   }
 }
 
-async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>) {
+/** What reads a body, piece by piece. */
+interface PieceReader {
+  read(): Promise<Uint8Array | null>;
+  cancel(): Promise<void>;
+}
+
+/** A body that came whole with its request is no stream of bytes. */
+function readerOf(stream: ReadableStream<Uint8Array>): PieceReader {
+  let bytes: ReadableStreamBYOBReader;
   try {
-    return await reader.read();
+    bytes = stream.getReader({ mode: "byob" });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const whole = stream.getReader();
+    return { read: () => pieceOf(whole.read()), cancel: () => whole.cancel() };
+  }
+  // One buffer goes back and forth: fresh ones would pile up faster than they are collected.
+  let buffer = new ArrayBuffer(PIECE_BYTES);
+  return {
+    async read() {
+      const piece = await pieceOf(bytes.read(new Uint8Array(buffer)));
+      if (piece !== null) buffer = piece.buffer;
+      return piece;
+    },
+    cancel: () => bytes.cancel(),
+  };
+}
+
+async function pieceOf<Piece>(
+  reading: Promise<{ done: boolean; value?: Piece | undefined }>,
+): Promise<Piece | null> {
+  try {
+    const { done, value } = await reading;
+    return done ? null : value ?? null;
   } catch (cause) {
     throw new MeshError("malformed", "the connection ended before the body did", { cause });
   }

@@ -63,7 +63,7 @@ export const fileUploads: Handlers<typeof contract, Call> = {
     const { broker, connection: { mesh } } = call;
     const row = await ownUpload(call, fileId);
     await broker.transfers.stop(fileId);
-    const offset = await offsetOf(call, row);
+    const offset = await orLost(call, row, () => broker.transfers.offset(uploadPlace(row)));
     const statements = [touchUpload(mesh.id, fileId, broker.clock.now())];
     await broker.ledger.append({ mesh, statements, audits: [] });
     return uploadUrl(broker, row, offset);
@@ -74,7 +74,8 @@ export const fileUploads: Handlers<typeof contract, Call> = {
     const { fileId, sha256 } = input;
     const row = await ownUpload(call, fileId);
     requireKeys(call, input);
-    if (await broker.transfers.finish(uploadPlace(row)) !== sha256) {
+    const stored = await orLost(call, row, () => broker.transfers.finish(uploadPlace(row)));
+    if (stored !== sha256) {
       await drop(call, row, "bad_digest");
       throw new MeshError(
         "bad_digest",
@@ -196,9 +197,10 @@ async function ownUpload(
   return row;
 }
 
-async function offsetOf(call: Call, row: UploadRow): Promise<number> {
+/** Runs `run`. @throws {MeshError} `not_found` when the upload's bytes are not there; it is given up then. */
+async function orLost<T>(call: Call, row: UploadRow, run: () => Promise<T>): Promise<T> {
   try {
-    return await call.broker.transfers.offset(uploadPlace(row));
+    return await run();
   } catch (error) {
     if (!(error instanceof ObjectsError && error.kind === "not_found")) throw error;
     // Its bytes are gone, by whatever hand: a row without them is of no use.

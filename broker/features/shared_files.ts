@@ -156,7 +156,7 @@ export const sharedFiles: Handlers<typeof contract, Call> = {
       { fileId, name: row.name },
       (connection) => connection.member !== member && reads(connection.member.pubkey),
     );
-    await removeBytes(broker, mesh, { id: fileId, meshId: mesh.id, key: row.key, ref: "" });
+    await removeBytes(broker, mesh, { ...row, meshId: mesh.id });
     return { id: fileId, messageId: fileId, queued: false, name: row.name };
   },
 

@@ -63,7 +63,9 @@ async function store(call: HttpCall<unknown>): Promise<Response> {
     });
     return progress(stored, place);
   } catch (error) {
-    if (!(error instanceof ObjectsError && error.offset !== null)) throw error;
+    if (!(error instanceof ObjectsError)) throw error;
+    if (error.kind === "not_found") throw noUpload();
+    if (error.offset === null) throw error;
     return standsElsewhere(error.offset);
   } finally {
     await touch(broker, meshId, place.fileId);
@@ -77,7 +79,11 @@ async function uploadOf(
   const { meshId, fileId } = readUploadLabel(claims?.label ?? "");
   const row = await findUpload(broker.sql, meshId, fileId);
   if (row !== null) return { place: uploadPlace(row), meshId };
-  throw new MeshError("not_found", "this upload was committed, cancelled or given up");
+  throw noUpload();
+}
+
+function noUpload(): MeshError {
+  return new MeshError("not_found", "this upload was committed, cancelled or given up");
 }
 
 /** The upload is in use: it is not to be cleaned away. */

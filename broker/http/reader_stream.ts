@@ -5,6 +5,8 @@
 import type { ObjectReader } from "../../storage/objects/port.ts";
 import type { CancelTimer, Clock } from "../core/clock.ts";
 
+const PIECE_BYTES = 65_536;
+
 export interface ReaderStreamOptions {
   /** How many bytes the reader has. */
   readonly length: number;
@@ -21,21 +23,26 @@ export function readerStream(
 ): ReadableStream<Uint8Array> {
   let left = length;
   let cancelStall: CancelTimer = () => {};
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      if (left > 0) waitForPeer(controller);
-      else return end(controller);
+  return new ReadableStream({
+    type: "bytes",
+    autoAllocateChunkSize: PIECE_BYTES,
+    async start(controller) {
+      if (left === 0) await end(controller);
+      else waitForPeer(controller);
     },
     async pull(controller) {
       cancelStall();
       try {
-        const piece = await reader.read();
-        if (piece === null) throw new Error(`the object ends ${left} bytes early`);
-        controller.enqueue(piece);
-        left -= piece.length;
+        const request = controller.byobRequest;
+        const view = request?.view;
+        if (!request || !(view instanceof Uint8Array)) throw new TypeError("no place to read to");
+        const count = await reader.read(view);
+        if (count === 0) throw new Error(`the object ends ${left} bytes early`);
+        request.respond(count);
+        left -= count;
         // Whoever counts the bytes does not ask for what comes after the last.
-        if (left <= 0) return await end(controller);
-        waitForPeer(controller);
+        if (left === 0) await end(controller);
+        else waitForPeer(controller);
       } catch (error) {
         controller.error(error);
         await reader.close();
@@ -45,15 +52,15 @@ export function readerStream(
       cancelStall();
       await reader.close();
     },
-  }, { highWaterMark: 0 });
+  });
 
-  async function end(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+  async function end(controller: ReadableByteStreamController): Promise<void> {
     onEnd();
     controller.close();
     await reader.close();
   }
 
-  function waitForPeer(controller: ReadableStreamDefaultController<Uint8Array>): void {
+  function waitForPeer(controller: ReadableByteStreamController): void {
     cancelStall = clock.after(stallMs, () => {
       controller.error(new Error(`nothing was taken for ${stallMs / 1000} s`));
       reader.close().catch(() => {});

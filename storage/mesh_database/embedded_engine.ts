@@ -8,7 +8,11 @@ import { maintain, type Maintenance } from "../sql/pglite_maintenance.ts";
 import type { BoundStatements, ResultSet } from "../sql/pglite_messages.ts";
 import type { WireWriter } from "../sql/wire_writer.ts";
 import type { EmbeddedOptions } from "./embedded_messages.ts";
-import { type EmbeddedPostgres, openEmbeddedPostgres } from "./embedded_postgres.ts";
+import {
+  type EmbeddedEnd,
+  type EmbeddedPostgres,
+  openEmbeddedPostgres,
+} from "./embedded_postgres.ts";
 import { MemberReply } from "./member_reply.ts";
 import {
   type AnswerBounds,
@@ -40,9 +44,9 @@ export class EmbeddedEngine implements MemberWire {
   /** Opens a folder that `makeEmbeddedFolder` has made. */
   static async open(
     options: EmbeddedOptions,
-    onFatal: (message: string) => void,
+    onEnd: EmbeddedEnd,
   ): Promise<EmbeddedEngine> {
-    const postgres = await openEmbeddedPostgres(options.folder, onFatal);
+    const postgres = await openEmbeddedPostgres(options.folder, onEnd);
     await postgres.script("LOAD 'age'");
     await postgres.script(
       `CREATE SCHEMA IF NOT EXISTS "${options.schema}";

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { flush } from "../sql/flush.ts";
-import { openEmbeddedPostgres } from "./embedded_postgres.ts";
+import { type EmbeddedEnd, openEmbeddedPostgres } from "./embedded_postgres.ts";
 import { withoutTenantReach } from "./tenant_reach.ts";
 
 /**
@@ -37,9 +37,9 @@ const ROLES_AND_EXTENSIONS = `
  */
 export async function makeEmbeddedFolder(
   folder: string,
-  onFatal: (message: string) => void,
+  onEnd: EmbeddedEnd,
 ): Promise<void> {
-  const postgres = await openEmbeddedPostgres(folder, onFatal);
+  const postgres = await openEmbeddedPostgres(folder, onEnd);
   await postgres.script(ROLES_AND_EXTENSIONS);
   await postgres.script(withoutTenantReach("postgres"));
   await postgres.close();

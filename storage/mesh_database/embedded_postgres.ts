@@ -7,6 +7,7 @@ import { age } from "@electric-sql/pglite-age";
 import { vector } from "@electric-sql/pglite-pgvector";
 import { EngineDiedError } from "../sql/pglite_engine.ts";
 import type { BoundStatements, ResultSet } from "../sql/pglite_messages.ts";
+import { SqlError } from "../sql/port.ts";
 import { SyncedNodeFs } from "../sql/synced_node_fs.ts";
 import { eachBound } from "../sql/bind_writer.ts";
 import { readReply, type WireReply } from "../sql/wire_reader.ts";
@@ -43,26 +44,33 @@ const START_PARAMS = [
 /** Log files of 4 MiB instead of 16: a new one is zeroed in the middle of somebody's commit. */
 const INITDB_PARAMS = ["--wal-segsize=4"];
 
-interface SecurityModule {
+/** How PostgreSQL's own errors leave its main loop (PGlite's `POSTGRES_MAIN_LONGJMP`). */
+const ERROR_STATUS = 100;
+
+interface PostgresModule {
   _SetUserIdAndSecContext(userOid: number, context: number): void;
+  _PostgresMainLoopOnce(): void;
 }
+
+/**
+ * Told that the database can no longer be trusted, so that its thread must be ended.
+ * @param failure what the statement under way is answered; by default that the database is unavailable.
+ */
+export type EmbeddedEnd = (reason: string, failure?: SqlError) => void;
 
 /** Opens PostgreSQL on `folder`, which is set up when it is empty. */
 export async function openEmbeddedPostgres(
   folder: string,
-  onFatal: (message: string) => void,
+  onEnd: EmbeddedEnd,
 ): Promise<EmbeddedPostgres> {
-  const fs = new BoundedNodeFs(
-    folder,
-    (reason) => onFatal(`the disk refused to flush: ${reason}`),
-  );
+  const fs = new BoundedNodeFs(folder, (reason) => onEnd(`the disk refused to flush: ${reason}`));
   const pglite = await PGlite.create({
     fs,
     startParams: START_PARAMS,
     initDbStartParams: INITDB_PARAMS,
     extensions: { vector, age },
   });
-  return new EmbeddedPostgres(pglite);
+  return new EmbeddedPostgres(pglite, onEnd);
 }
 
 /** A folder whose PostgreSQL has bounded memory. */
@@ -81,10 +89,13 @@ class BoundedNodeFs extends SyncedNodeFs {
 /** One session of the embedded PostgreSQL, as its superuser until `become` says otherwise. */
 export class EmbeddedPostgres {
   readonly #pglite: PGlite;
+  readonly #module: PostgresModule;
   readonly writer = new WireWriter();
 
-  constructor(pglite: PGlite) {
+  constructor(pglite: PGlite, onEnd: EmbeddedEnd) {
     this.#pglite = pglite;
+    this.#module = pglite.Module as unknown as PostgresModule;
+    this.#watchForCrashes(onEnd);
   }
 
   /** Takes on the rights of a role, in a way that no statement can undo. */
@@ -103,6 +114,26 @@ export class EmbeddedPostgres {
       syncToFs: false,
       onRawData: onBytes,
     });
+  }
+
+  /**
+   * PGlite passes over whatever is thrown out of PostgreSQL. What is no error of PostgreSQL's own (the stack of the thread
+   * ran over, memory was touched out of bounds) has left its state half changed: nothing may be written from it any more.
+   */
+  #watchForCrashes(onEnd: EmbeddedEnd): void {
+    const runOnce = this.#module._PostgresMainLoopOnce;
+    this.#module._PostgresMainLoopOnce = () => {
+      try {
+        runOnce();
+      } catch (error) {
+        if ((error as { status?: unknown }).status !== ERROR_STATUS) {
+          onEnd("it crashed", crashFailure(error));
+          // PGlite would go on; this thread is about to be ended.
+          for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+        }
+        throw error;
+      }
+    };
   }
 
   /** As `exchange`, for answers of the program's own statements. @throws {SqlError} of the first failure. */
@@ -141,10 +172,14 @@ export class EmbeddedPostgres {
   async close(): Promise<void> {
     await this.#pglite.close();
   }
+}
 
-  get #module(): SecurityModule {
-    return this.#pglite.Module as unknown as SecurityModule;
+function crashFailure(error: unknown): SqlError {
+  if (error instanceof RangeError && /stack/i.test(error.message)) {
+    return new SqlError("invalid", "the statement is nested too deeply", "54001");
   }
+  const reason = error instanceof Error ? error.message : "no reason given";
+  return new SqlError("other", `the statement crashed PostgreSQL: ${reason}`, "XX000");
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

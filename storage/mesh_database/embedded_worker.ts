@@ -3,6 +3,7 @@
  * when a command takes too long.
  */
 import { EngineDiedError } from "../sql/pglite_engine.ts";
+import type { SqlError } from "../sql/port.ts";
 import { asSqlError } from "../sql/sql_failure.ts";
 import { EmbeddedEngine } from "./embedded_engine.ts";
 import { makeEmbeddedFolder } from "./embedded_folder.ts";
@@ -23,8 +24,7 @@ async function handle(command: EmbeddedCommand): Promise<void> {
     scope.postMessage({ kind: "answer", value: await execute(command) });
   } catch (error) {
     if (error instanceof EngineDiedError) return fatal(error.message);
-    const { kind, message, sqlState, constraint } = asSqlError(error);
-    scope.postMessage({ kind: "failure", failure: { kind, message, sqlState, constraint } });
+    fail(asSqlError(error));
   }
 }
 
@@ -52,6 +52,11 @@ async function execute(command: EmbeddedCommand): Promise<unknown> {
   }
 }
 
-function fatal(message: string): void {
+function fail({ kind, message, sqlState, constraint }: SqlError): void {
+  scope.postMessage({ kind: "failure", failure: { kind, message, sqlState, constraint } });
+}
+
+function fatal(message: string, failure?: SqlError): void {
+  if (failure !== undefined) fail(failure);
   scope.postMessage({ kind: "fatal", message });
 }

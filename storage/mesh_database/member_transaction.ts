@@ -63,6 +63,7 @@ export async function runMemberSql(
     await script(wire, "ROLLBACK");
     throw reply.failure;
   }
+  if (reply.tag === "PREPARE TRANSACTION") await undoPrepared(wire);
   const columns = await columnsOf(wire, reply);
   if (!sql.readOnly) await requireRoom(wire, before, place);
   await script(wire, "COMMIT");
@@ -79,6 +80,17 @@ async function begin(wire: MemberWire, sql: BoundedMemberSql, place: MemberPlace
   );
   // A snapshot is taken with it, after which a transaction can no longer be made READ WRITE.
   return await usedBytes(wire);
+}
+
+/** A prepared transaction would outlive its session, with its locks. Few servers have them switched on. */
+async function undoPrepared(wire: MemberWire): Promise<never> {
+  const { rows } = await script(
+    wire,
+    `SELECT pg_catalog.quote_literal(gid) FROM pg_catalog.pg_prepared_xact()
+     WHERE ownerid = pg_catalog.quote_ident(session_user)::pg_catalog.regrole`,
+  );
+  for (const [gid] of rows) await script(wire, `ROLLBACK PREPARED ${gid}`);
+  throw new SqlError("invalid", "transactions cannot be prepared here", "0A000");
 }
 
 async function requireRoom(wire: MemberWire, before: number, { diskBytes }: MemberPlace) {

@@ -70,6 +70,10 @@ export class PgliteMeshDatabases implements MeshDatabases {
     );
   }
 
+  exists(meshId: string): Promise<boolean> {
+    return exists(join(this.#options.folder, meshId, "pg"));
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

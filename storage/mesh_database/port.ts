@@ -63,6 +63,8 @@ export interface MeshDatabases {
    *   the mesh's share of the disk is used up.
    */
   run(meshId: string, sql: MemberSql): Promise<MemberSqlResult>;
+  /** Whether the mesh has a database yet; asking makes none. */
+  exists(meshId: string): Promise<boolean>;
   /** Ends all work and closes every database. Idempotent. */
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@
 import { openPostgres, type PostgresSql } from "../sql/postgres.ts";
 import { type Row, SqlError, type SqlStatement } from "../sql/port.ts";
 import { encodeStatement } from "../sql/values.ts";
-import { runMemberSql } from "./member_transaction.ts";
+import { type BoundedMemberSql, runMemberSql } from "./member_transaction.ts";
 import { type MeshRole, openMeshRole } from "./mesh_role.ts";
 import { meshSchema, programSchema } from "./names.ts";
 import type { MemberSql, MemberSqlResult, MeshDatabases, WorkBounds } from "./port.ts";
@@ -81,9 +81,21 @@ export class PostgresMeshDatabases implements MeshDatabases {
   }
 
   async run(meshId: string, sql: MemberSql): Promise<MemberSqlResult> {
-    const bounds = { skipRows: 0, ...sql.bounds };
     encodeStatement({ text: sql.text });
-    const role = await this.#role(meshId);
+    const bounded = { ...sql, bounds: { skipRows: 0, ...sql.bounds } };
+    const role = this.#role(meshId);
+    try {
+      return await this.#runAs(await role, meshId, bounded);
+    } catch (error) {
+      // A role may change its own password and settings: they are made anew, once.
+      if (!isSpoilt(error)) throw error;
+      if (this.#roles.get(meshId) === role) this.#roles.delete(meshId);
+      return await this.#runAs(await this.#role(meshId), meshId, bounded);
+    }
+  }
+
+  async #runAs(role: MeshRole, meshId: string, sql: BoundedMemberSql): Promise<MemberSqlResult> {
+    const { timeoutMs } = sql.bounds;
     const place = {
       searchPath: `"${meshSchema(meshId)}", ${this.#extensionSchema}`,
       diskBytes: this.#options.diskBytes,
@@ -91,23 +103,25 @@ export class PostgresMeshDatabases implements MeshDatabases {
     return await this.#pool.use(role, async (session) => {
       const timer = setTimeout(
         () => {
-          session.terminate(
-            new SqlError("timeout", `the statement took longer than ${bounds.timeoutMs} ms`),
-          );
+          const text = `the statement took longer than ${timeoutMs} ms`;
+          session.terminate(new SqlError("timeout", text));
           void this.#endBackend(session.pid, role.name);
         },
-        bounds.timeoutMs + GRACE_MS,
+        timeoutMs + GRACE_MS,
       );
       try {
-        return await runMemberSql(
-          session,
-          { text: sql.text, readOnly: sql.readOnly, bounds },
-          place,
-        );
+        return await runMemberSql(session, sql, place);
       } finally {
         clearTimeout(timer);
       }
     });
+  }
+
+  async exists(meshId: string): Promise<boolean> {
+    const rows = await this.#sql.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [
+      meshSchema(meshId),
+    ]);
+    return rows.length > 0;
   }
 
   close(): Promise<void> {
@@ -144,6 +158,12 @@ export class PostgresMeshDatabases implements MeshDatabases {
     role.catch(() => this.#roles.delete(meshId));
     return role;
   }
+}
+
+/** Whether a role has made itself unusable: its password is another, or its transactions end at once. */
+function isSpoilt(error: unknown): boolean {
+  const state = error instanceof SqlError ? error.sqlState : null;
+  return state !== null && (state.startsWith("28") || state === "25P04");
 }
 
 /**

@@ -16,15 +16,25 @@ const CONNECT_TIMEOUT_SECONDS = 10;
 const SSL_REQUEST = new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47]);
 const ACCEPTS_TLS = 0x53;
 
-const SETTINGS = {
+/** Of every session; they go before what a role has set for itself. Texts, for a 0 would be left out. */
+const SETTINGS: Readonly<Record<string, string>> = {
   application_name: "claudemesh-member",
+  search_path: "pg_catalog",
   TimeZone: "UTC",
   DateStyle: "ISO",
   IntervalStyle: "postgres",
-  max_parallel_workers_per_gather: 0,
-  idle_in_transaction_session_timeout: 60_000,
+  bytea_output: "hex",
+  extra_float_digits: "1",
+  standard_conforming_strings: "on",
+  default_transaction_read_only: "off",
+  client_min_messages: "error",
+  statement_timeout: "0",
+  lock_timeout: "0",
+  idle_session_timeout: "0",
+  idle_in_transaction_session_timeout: "60000",
+  max_parallel_workers_per_gather: "0",
   // A server whose broker is gone ends the statement, and with it every lock.
-  client_connection_check_interval: 1_000,
+  client_connection_check_interval: "1000",
 };
 
 const UNASKED = new SqlError("unavailable", "the server said something unasked");
@@ -75,7 +85,7 @@ export class ServerSession implements MemberWire {
         opened.socket = await openSocket({ host, port, path }, ssl),
     } as postgres.Options<Record<string, never>>);
     try {
-      const [row] = await pool<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+      const [row] = await pool<{ pid: number }[]>`SELECT pg_catalog.pg_backend_pid() AS pid`;
       // From here on the pool leaves its one connection alone.
       await pool.reserve();
       if (opened.socket === undefined) throw new SqlError("other", "the driver opened no socket");

@@ -5,8 +5,6 @@
 import { dirname, join } from "node:path";
 import { type ObjectReader, ObjectsError } from "./port.ts";
 
-const READ_BYTES = 131_072;
-
 /** An open file, or a part of it. */
 export class FileReader implements ObjectReader {
   readonly #file: Deno.FsFile;
@@ -20,14 +18,13 @@ export class FileReader implements ObjectReader {
     this.#onClose = onClose;
   }
 
-  async read(): Promise<Uint8Array | null> {
+  async read(into: Uint8Array): Promise<number> {
     if (this.#closed) throw new ObjectsError("unavailable", "this reader is closed");
-    if (this.#left === 0) return null;
-    const buffer = new Uint8Array(Math.min(READ_BYTES, this.#left));
-    const count = await translated(() => this.#file.read(buffer));
-    if (count === null) return null;
-    this.#left -= count;
-    return buffer.subarray(0, count);
+    if (this.#left === 0) return 0;
+    const wanted = into.subarray(0, Math.min(into.length, this.#left));
+    const count = await translated(() => this.#file.read(wanted));
+    this.#left -= count ?? 0;
+    return count ?? 0;
   }
 
   close(): Promise<void> {

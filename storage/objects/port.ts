@@ -30,8 +30,12 @@ export interface ByteRange {
 
 /** Bytes that are being read; `close` it whatever happens. */
 export interface ObjectReader {
-  /** The next bytes, null after the last. @throws {ObjectsError} when they cannot be read. */
-  read(): Promise<Uint8Array | null>;
+  /**
+   * Puts the next bytes at the beginning of `into`, which is not empty.
+   * @returns how many; 0 after the last.
+   * @throws {ObjectsError} when they cannot be read.
+   */
+  read(into: Uint8Array): Promise<number>;
   /** Idempotent; a `read` under way ends. */
   close(): Promise<void>;
 }
@@ -67,7 +71,8 @@ export interface Objects {
    */
   offset(upload: ObjectUpload): Promise<number>;
   /**
-   * Writes `chunks` from `offset` on, in memory that does not grow with them. One `append` at a time for each upload.
+   * Writes `chunks` from `offset` on, in memory that does not grow with them; a chunk's bytes are the sender's own again
+   * when the next one is asked for. One `append` at a time for each upload.
    * @returns the new offset: that many bytes are on disk, also after a power cut. When `chunks` throws, what came before
    *   is kept and that error is thrown.
    * @throws `wrong_offset` when the upload stands elsewhere; `full`: the space that this call took is given back.

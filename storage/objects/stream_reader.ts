@@ -12,6 +12,8 @@ export class StreamReader implements ObjectReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #translated: Translate;
   readonly #onClose: () => void;
+  /** What has come and was not asked for yet. */
+  #rest: Uint8Array = new Uint8Array();
   #closed = false;
 
   constructor(stream: Readable, translated: Translate, onClose: () => void) {
@@ -21,10 +23,17 @@ export class StreamReader implements ObjectReader {
     this.#onClose = onClose;
   }
 
-  async read(): Promise<Uint8Array | null> {
+  async read(into: Uint8Array): Promise<number> {
     if (this.#closed) throw new ObjectsError("unavailable", "this reader is closed");
-    const next = await this.#translated(() => this.#chunks.next());
-    return next.done ? null : next.value;
+    while (this.#rest.length === 0) {
+      const next = await this.#translated(() => this.#chunks.next());
+      if (next.done) return 0;
+      this.#rest = next.value;
+    }
+    const taken = this.#rest.subarray(0, into.length);
+    into.set(taken);
+    this.#rest = this.#rest.subarray(taken.length);
+    return taken.length;
   }
 
   close(): Promise<void> {

@@ -26,7 +26,7 @@ function onEmptyDatabase(name: string, run: (sql: Sql) => Promise<void>): void {
       async fn() {
         const sql = await openTestStore(driver);
         try {
-          await sql.query("DROP SCHEMA mesh CASCADE");
+          await sql.query("DROP SCHEMA mesh, mesh_tenant CASCADE");
           await run(sql);
         } finally {
           await sql.close();

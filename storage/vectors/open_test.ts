@@ -15,6 +15,7 @@ function databases(driver: MeshDatabases["driver"], ...extensions: ("vector" | "
       asked.push(meshId);
       return Promise.reject(new SqlError("unavailable", "only asked"));
     },
+    exists: () => Promise.resolve(true),
     run: () => Promise.reject(new SqlError("unavailable", "not for members")),
     close: () => Promise.resolve(),
   };

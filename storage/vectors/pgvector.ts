@@ -62,6 +62,7 @@ export class PgvectorVectors implements Vectors {
   }
 
   async collections(meshId: string): Promise<Collection[]> {
+    if (!await this.#databases.exists(meshId)) return [];
     const rows = await this.#collectionRows(meshId, SEARCH_MS);
     return rows.map(({ name, embedding, dimensions, points, created_at }) => ({
       name,

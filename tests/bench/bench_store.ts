@@ -87,7 +87,7 @@ export class BenchStore {
 }
 
 function newMesh(name: MeshName, size: number): BenchMesh {
-  const meshId = `bench-${name.replace("_", "-")}`;
+  const meshId = `bench${name.replace("_", "")}`;
   const members = Array.from({ length: size }, (_, index) => {
     const { publicKey, secretKey } = generateKeyPair();
     return { memberId: `${meshId}-${index}`, pubkey: publicKey, secretKey };

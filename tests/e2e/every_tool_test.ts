@@ -160,7 +160,7 @@ async function peerFiles(stage: Stage): Promise<void> {
     await Deno.writeTextFile(join(folder, "notes.txt"), "what Bob wrote down");
     const agent = await openLocal(bob.home.paths.socketPath);
     assert.ok(agent !== null);
-    await agent.call("peerFiles.share", { folder });
+    await agent.call("folder.share", { path: folder });
     const grants = { [ada.home.readConfig().meshes[0]!.pubkey]: ["read", "dm", "file-read"] };
     await agent.call("call", { wire: "set_grants", input: { grants } });
     await agent.close();

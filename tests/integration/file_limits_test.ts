@@ -229,3 +229,22 @@ brokerTest("an upload is not committed before its bytes are here, nor twice", as
   ]);
   assert.deepEqual(answers.map(({ type, code }) => code ?? type), ["file_shared", "not_found"]);
 });
+
+brokerTest("an upload whose bytes are gone is given up, and says so", async (broker) => {
+  const [ada] = await broker.mesh("Ada");
+  const owner = await broker.join(ada!);
+  const { objects } = broker.context.stores;
+  for (const type of ["resume_file_upload", "commit_file_upload"]) {
+    const { fileId, url } = await startUpload(owner, bytes);
+    await patch(url, 0, bytes);
+    const [row] = await broker.sql.query<{ key: string; ref: string }>(
+      `select minio_key as "key", upload_ref as "ref" from mesh.file where id = $1`,
+      [fileId],
+    );
+    await objects.abort({ bucket: bucketOf(ada!.meshId), key: row!.key, ref: row!.ref });
+    assert.equal((await patch(url, bytes.length, new Uint8Array())).status, 404);
+    const answer = await owner.request(type, { fileId, ...forMesh(bytes) });
+    assert.equal(answer.code, "not_found", type);
+    assert.deepEqual((await owner.request("list_file_uploads")).uploads, []);
+  }
+});

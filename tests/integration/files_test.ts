@@ -221,7 +221,7 @@ brokerTest(
     const got = await other.request("get_file", { fileId });
     assert.deepEqual([got.sealedKey, got.wrappedKeys], ["Zm9yIEN5ZA==", []]);
     const { members } = await owner.request("file_status", { fileId }) as { members: string[] };
-  assert.deepEqual(members.sort(), ["Ada", "Bob", "Cyd"]);
+    assert.deepEqual(members.sort(), ["Ada", "Bob", "Cyd"]);
     assert.ok((await audited(broker)).includes("file_access_granted"));
   },
 );

@@ -1,21 +1,15 @@
 /**
- * Mesh databases for tests: a case runs on every driver. The embedded ones start from a folder that is made once and kept in
- * the temporary folder; the roles that a case leaves on the test server are removed with its database.
+ * Mesh databases for tests: a case runs on every driver. The roles that a case leaves on the test server are removed with its
+ * database.
  */
-import { createHash, randomUUID } from "node:crypto";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import config from "../../deno.json" with { type: "json" };
-import { copyTree } from "../../storage/mesh_database/copy_tree.ts";
+import { join } from "node:path";
 import { PgliteMeshDatabases } from "../../storage/mesh_database/pglite.ts";
 import type { MeshDatabases } from "../../storage/mesh_database/port.ts";
 import { openPostgresMeshDatabases } from "../../storage/mesh_database/postgres.ts";
 import type { Sql } from "../../storage/sql/port.ts";
 import { openPostgres, PostgresSql } from "../../storage/sql/postgres.ts";
+import { linkMeshTemplate } from "./mesh_template.ts";
 import { driverAvailable, openTestStore } from "./sql.ts";
-
-/** What decides how a new embedded database looks. */
-const TEMPLATE_SOURCES = ["embedded_folder.ts", "embedded_postgres.ts", "tenant_reach.ts"];
 
 export interface TestMeshDatabasesOptions {
   readonly diskBytes?: number;
@@ -57,7 +51,7 @@ export async function openEmbedded(
   options: TestMeshDatabasesOptions = {},
 ): Promise<TestMeshDatabases & { databases: PgliteMeshDatabases; folder: string }> {
   const dataDir = await Deno.makeTempDir({ prefix: "claudemesh-meshes-" });
-  await seedMeshTemplate(dataDir);
+  await linkMeshTemplate(dataDir);
   const folder = join(dataDir, "meshes");
   const databases = new PgliteMeshDatabases({ folder, ...options });
   return {
@@ -86,10 +80,19 @@ async function openOnServer({ diskBytes }: TestMeshDatabasesOptions): Promise<Te
     async [Symbol.asyncDispose]() {
       await databases.close();
       const roles = await meshRoles(operator);
+      await endSessions(operator);
       await operator.close();
       await dropRoles(databaseUrl, roles);
     },
   };
+}
+
+/** Waits until no mesh's statement is left, however busy. */
+async function endSessions(sql: Sql): Promise<void> {
+  await sql.query(
+    `SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity
+     WHERE datname = current_database() AND usename LIKE 'meshdb\\_%'`,
+  );
 }
 
 /** The roles of the meshes that have a schema in a database. */
@@ -111,50 +114,5 @@ export async function dropRoles(databaseUrl: string, roles: readonly string[]): 
     for (const role of roles) await server.query(`DROP ROLE "${role}"`);
   } finally {
     await server.close();
-  }
-}
-
-/** Puts the folder that embedded databases start from into a broker's data folder, which saves making it. */
-export async function seedMeshTemplate(dataDir: string): Promise<void> {
-  await copyTree(await cachedTemplate(), join(dataDir, "meshes", "template"));
-}
-
-async function cachedTemplate(): Promise<string> {
-  const hash = createHash("sha256").update(config.imports["@electric-sql/pglite"]);
-  for (const name of TEMPLATE_SOURCES) {
-    const url = new URL(`../../storage/mesh_database/${name}`, import.meta.url);
-    hash.update(await Deno.readTextFile(url));
-  }
-  const path = join(tmpdir(), `claudemesh-test-mesh-${hash.digest("hex").slice(0, 16)}`);
-  const lock = await Deno.open(`${path}.lock`, { write: true, create: true });
-  try {
-    await lock.lock(true);
-    if (!await exists(path)) await makeTemplate(path);
-    return path;
-  } finally {
-    lock.close();
-  }
-}
-
-async function makeTemplate(path: string): Promise<void> {
-  const folder = `${path}.${randomUUID()}`;
-  const databases = new PgliteMeshDatabases({ folder });
-  try {
-    await databases.batch("first", [{ text: "SELECT 1" }], { timeoutMs: 60_000 });
-  } finally {
-    await databases.close();
-  }
-  await Deno.mkdir(dirname(path), { recursive: true });
-  await Deno.rename(join(folder, "template"), path);
-  await Deno.remove(folder, { recursive: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

@@ -55,6 +55,7 @@ export class ScriptedModel implements AsyncDisposable {
   readonly #folder: string;
   readonly #counts = new Map<string, number>();
   readonly #holds = new Map<string, Hold[]>();
+  readonly #messages = new Map<string, readonly unknown[]>();
 
   private constructor(child: Deno.ChildProcess, model: string, folder: string) {
     this.#child = child;
@@ -108,6 +109,11 @@ export class ScriptedModel implements AsyncDisposable {
     return Promise.race([arrived, late]).finally(() => clearTimeout(timer));
   }
 
+  /** Everything that the newest request of the part `key` put before the model, the system prompt left out. */
+  lastMessages(key: string): readonly unknown[] {
+    return this.#messages.get(key) ?? [];
+  }
+
   /** What was asked in the part `key`, in order. */
   async requests(key: string): Promise<LoggedRequest[]> {
     const lines = (await Deno.readTextFile(`${this.#folder}/log.jsonl`)).trim().split("\n");
@@ -129,7 +135,9 @@ export class ScriptedModel implements AsyncDisposable {
     const body = request.method === "POST" ? await request.text() : null;
     const path = new URL(request.url).pathname;
     if (body !== null && path === "/v1/messages" && offersTools(body)) {
-      await this.#wait(request.headers.get("x-api-key") ?? "");
+      const key = request.headers.get("x-api-key") ?? "";
+      this.#messages.set(key, JSON.parse(body).messages);
+      await this.#wait(key);
     }
     const headers = new Headers(request.headers);
     headers.delete("content-length");

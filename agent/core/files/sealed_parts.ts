@@ -26,8 +26,8 @@ export interface SealedPart {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** 4 MiB of content: two such parts are in memory at a time, one being sealed while the other is sent. */
-const CHUNKS_PER_PART = 64;
+/** A megabyte of content: two such parts are in memory at a time, one being sealed while the other is sent. */
+const CHUNKS_PER_PART = 16;
 const PART_BYTES = CHUNKS_PER_PART * FILE_CHUNK_BYTES;
 const HASH_BYTES = 1_048_576;
 
@@ -60,6 +60,7 @@ export class SealedParts {
   readonly #sizeBytes: number;
   readonly #contentHash = createHash("sha256");
   readonly #sealedHash = createHash("sha256");
+  readonly #buffer: Uint8Array;
   #contentAt = 0;
   #offset = 0;
   #next: Promise<SealedPart> | null;
@@ -68,6 +69,7 @@ export class SealedParts {
     this.#handle = handle;
     this.#cipher = cipher;
     this.#sizeBytes = sizeBytes;
+    this.#buffer = new Uint8Array(Math.min(PART_BYTES, sizeBytes));
     this.#next = this.#begin();
   }
 
@@ -103,7 +105,8 @@ export class SealedParts {
   async #seal(): Promise<SealedPart> {
     const first = this.#contentAt / FILE_CHUNK_BYTES;
     const count = Math.min(PART_BYTES, this.#sizeBytes - this.#contentAt);
-    const content = new Uint8Array(count);
+    // One part is sealed at a time, so all can be read into the same bytes.
+    const content = this.#buffer.subarray(0, count);
     await readInto(this.#handle, content, this.#contentAt, count);
     this.#contentHash.update(content);
     const isEnd = this.#contentAt + count === this.#sizeBytes;

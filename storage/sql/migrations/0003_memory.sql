@@ -1,9 +1,9 @@
--- What a mesh remembers. `number` is the order of writing within the mesh. `places` says where a row
--- belongs: `mesh/level/n` for its span of 1,024, 4,096, 16,384 and 65,536 numbers, `mesh#tag` for
--- each tag. One index over words and places answers "these words, of this mesh,
--- among its newest": spans are searched from the newest down until there are enough matches, so
--- that a word that stands everywhere costs no more than a rare one, and other meshes cost nothing.
--- Without a pending list, which every search would have to read in full.
+-- What a mesh remembers. `number` is the order of writing within the mesh. `places` says where a
+-- row belongs: `mesh/level/n` for its span of 1,024, 4,096, 16,384 and 65,536 numbers, `mesh#tag`
+-- for each tag. One index over words and places answers "these words, of this mesh, among its
+-- newest": spans are searched from the newest down until there are enough matches, so that a word
+-- that stands everywhere costs no more than a rare one, and other meshes cost nothing. Without a
+-- pending list, which every search would have to read in full.
 create table mesh.memory (
   mesh_id text collate "C" not null references mesh.mesh (id),
   id text collate "C" not null,

@@ -9,6 +9,8 @@ export interface FileRow {
   readonly name: string;
   readonly sizeBytes: number;
   readonly key: string;
+  /** What the store of objects called the upload. */
+  readonly ref: string;
   readonly tags: readonly string[];
   readonly persistent: boolean;
   readonly targetSpec: "mesh" | "members";
@@ -23,7 +25,7 @@ export interface FileRow {
 }
 
 const COLUMNS = `file.id, file.name, file.size_bytes as "sizeBytes", file.minio_key as "key",
-  file.tags, file.persistent, file.target_spec as "targetSpec", file.sha256,
+  file.upload_ref as "ref", file.tags, file.persistent, file.target_spec as "targetSpec", file.sha256,
   file.owner_pubkey as "ownerPubkey", file.uploaded_by_member as "memberId",
   file.uploaded_by_name as "memberName", file.uploaded_at as "uploadedAt",
   file.expires_at as "expiresAt", own.sealed_key as "sealedKey"`;
