@@ -178,7 +178,7 @@ async function assemble(settings: Settings, held: Held) {
     sessions,
     status,
     peerFiles: new PeerFileRelay({ clock, limits }),
-    transfers: new Transfers({ objects: stores.objects, clock, limits }),
+    transfers: new Transfers({ objects: stores.objects, clock, limits, metrics }),
     activity,
     events,
     streams,

@@ -73,6 +73,15 @@ export class Metrics {
     "broker_hook_requests_rate_limited_total",
     "Status posts refused for their rate",
   );
+  readonly fileBytes = this.#counter(
+    "broker_file_bytes_total",
+    "Bytes of shared files that came in and went out",
+    ["direction"],
+  );
+  readonly fileTransfers = this.#gauge(
+    "broker_file_transfers_active",
+    "Uploads and downloads under way",
+  );
   readonly storeHealthy = this.#gauge("broker_db_healthy", "1 while the store answers");
   readonly eventLoopLag = this.#histogram(
     "broker_event_loop_lag_seconds",

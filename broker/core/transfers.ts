@@ -13,6 +13,7 @@ import {
 import { MeshError } from "../api/errors.ts";
 import type { Limits } from "../api/limits.ts";
 import type { Clock } from "./clock.ts";
+import type { Metrics } from "./metrics.ts";
 import { tooLarge, uploadPieces } from "./upload_body.ts";
 import { UploadHashes } from "./upload_hashes.ts";
 
@@ -43,20 +44,23 @@ export class Transfers {
   readonly #objects: Objects;
   readonly #clock: Clock;
   readonly #limits: Pick<Limits, "fileTransfers" | "transferStallMs">;
+  readonly #metrics: Pick<Metrics, "fileBytes" | "fileTransfers">;
   readonly #writers = new Map<string, Writer>();
   readonly #hashes = new UploadHashes();
   #running = 0;
 
   constructor(
-    { objects, clock, limits }: {
+    { objects, clock, limits, metrics }: {
       objects: Objects;
       clock: Clock;
+      metrics: Pick<Metrics, "fileBytes" | "fileTransfers">;
       limits: Pick<Limits, "fileTransfers" | "transferStallMs">;
     },
   ) {
     this.#objects = objects;
     this.#clock = clock;
     this.#limits = limits;
+    this.#metrics = metrics;
   }
 
   /** How many uploads and downloads run. */
@@ -119,7 +123,8 @@ export class Transfers {
         stallMs: this.#limits.transferStallMs,
         clock: this.#clock,
         signal: controller.signal,
-        onPiece(piece) {
+        onPiece: (piece) => {
+          this.#metrics.fileBytes.inc({ direction: "in" }, piece.length);
           if (hash === null) return;
           hash.hash.update(piece);
           hash.bytes += piece.length;
@@ -175,7 +180,11 @@ export class Transfers {
     try {
       const reader = await this.#objects.open(name, range);
       return {
-        read: (into) => reader.read(into),
+        read: async (into) => {
+          const count = await reader.read(into);
+          this.#metrics.fileBytes.inc({ direction: "out" }, count);
+          return count;
+        },
         async close() {
           free();
           await reader.close();
@@ -204,12 +213,17 @@ export class Transfers {
         data: { limit, retry_after_ms: 2_000 },
       });
     }
-    this.#running += 1;
+    this.#count(1);
     let taken = true;
     return () => {
-      if (taken) this.#running -= 1;
+      if (taken) this.#count(-1);
       taken = false;
     };
+  }
+
+  #count(change: number): void {
+    this.#running += change;
+    this.#metrics.fileTransfers.set(this.#running);
   }
 
   async #digestOf(name: ObjectName): Promise<string> {

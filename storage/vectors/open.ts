@@ -31,15 +31,17 @@ export async function openVectors(options: OpenVectorsOptions): Promise<Vectors>
     const { openQdrantVectors } = await import("./qdrant.ts");
     return await openQdrantVectors(qdrant);
   }
-  if (meshDatabases.driver === "pglite") return new PgvectorVectors(meshDatabases);
+  if (meshDatabases.driver === "pglite") return new PgvectorVectors(meshDatabases, onWarning);
   const version = meshDatabases.extensions.has("vector") ? await pgvectorVersion(sql) : null;
-  if (version !== null && isRecent(version)) return new PgvectorVectors(meshDatabases);
+  if (version !== null && isRecent(version)) {
+    return new PgvectorVectors(meshDatabases, onWarning);
+  }
   onWarning(
     `vectors are kept in embedded databases, for the PostgreSQL server has ${
       version === null ? "no pgvector" : `pgvector ${version}`
     }; install pgvector ${LEAST_VERSION.join(".")} or later to keep them there`,
   );
-  return new PgvectorVectors(embedded);
+  return new PgvectorVectors(embedded, onWarning);
 }
 
 async function pgvectorVersion(sql: SqlExecutor): Promise<string | null> {

@@ -24,6 +24,8 @@ export interface CollectionRow {
   readonly embedding: string;
   readonly dimensions: number;
   readonly points: number;
+  /** Points that are gone or replaced since its indexes were made. */
+  readonly stale: number;
   readonly created_at: Date;
 }
 
@@ -41,7 +43,8 @@ export const SET_UP: readonly SqlStatement[] = [
   {
     text: `create table if not exists vector_collection (
       number int4 primary key, name text collate "C" not null unique, embedding text not null,
-      dimensions int4 not null, points int8 not null, created_at timestamptz not null)`,
+      dimensions int4 not null, points int8 not null, stale int8 not null,
+      created_at timestamptz not null)`,
   },
   { text: "create sequence if not exists vector_number" },
 ];
@@ -53,29 +56,70 @@ export function collections(): SqlStatement {
   return { text: `select * from vector_collection order by name` };
 }
 
+/**
+ * Makes a collection without points.
+ * @param isEmbedded the database has nobody to clean up behind it.
+ */
 export function createCollection(
   number: number,
   name: string,
   { embedding, dimensions }: CollectionKind,
+  isEmbedded: boolean,
 ): SqlStatement[] {
-  const table = tableOf(number);
-  const storage = dimensions <= INLINE_DIMENSIONS ? "plain" : "external";
-  const bits = `bit(${dimensions})`;
   return [
     {
-      text: `insert into vector_collection values ($1, $2, $3, $4, 0, now())`,
+      text: `insert into vector_collection values ($1, $2, $3, $4, 0, 0, now())`,
       params: [number, name, embedding, dimensions],
     },
+    ...createTable(number, dimensions, isEmbedded),
+    ...createIndexes(number, dimensions),
+  ];
+}
+
+/** Moves a collection's points into a new table, whose indexes know of nothing that is gone. */
+export function rebuildCollection(
+  { number, dimensions }: CollectionRow,
+  newNumber: number,
+  isEmbedded: boolean,
+): SqlStatement[] {
+  return [
+    { text: "select set_config('maintenance_work_mem', '128MB', true)" },
+    ...createTable(newNumber, dimensions, isEmbedded),
+    { text: `insert into ${tableOf(newNumber)} select * from ${tableOf(number)}` },
+    ...createIndexes(newNumber, dimensions),
+    {
+      text: "update vector_collection set number = $2, stale = 0 where number = $1",
+      params: [number, newNumber],
+    },
+    { text: `drop table ${tableOf(number)}` },
+  ];
+}
+
+/**
+ * Vacuum takes what is gone out of an HNSW index by searching for new neighbours of all that knew it, minutes for a large
+ * one; an embedded database would do nothing else meanwhile, so there its index is left alone until it is made anew.
+ */
+function createTable(number: number, dimensions: number, isEmbedded: boolean): SqlStatement[] {
+  const table = tableOf(number);
+  const storage = dimensions <= INLINE_DIMENSIONS ? "plain" : "external";
+  const options = `toast_tuple_target = 8160${isEmbedded ? ", vacuum_index_cleanup = off" : ""}`;
+  return [
     {
       text: `create table ${table} (id text collate "C" primary key,
         embedding halfvec(${dimensions}) not null, metadata jsonb not null, text text not null,
         stored_by text not null, stored_at timestamptz not null
-      ) with (toast_tuple_target = 8160)`,
+      ) with (${options})`,
     },
     { text: `alter table ${table} alter column embedding set storage ${storage}` },
+  ];
+}
+
+function createIndexes(number: number, dimensions: number): SqlStatement[] {
+  const table = tableOf(number);
+  return [
     {
       text: `create index on ${table}
-        using hnsw ((binary_quantize(embedding)::${bits}) bit_hamming_ops)`,
+        using hnsw ((binary_quantize(embedding)::bit(${dimensions})) bit_hamming_ops)`,
     },
     { text: `create index on ${table} using gin (metadata jsonb_path_ops)` },
   ];
@@ -101,8 +145,11 @@ export function storePoints(number: number, points: readonly Point[]): SqlStatem
           embedding = excluded.embedding, stored_by = excluded.stored_by,
           stored_at = excluded.stored_at
         returning xmax = 0 as fresh
-      ), counted as (select count(*) filter (where fresh) as fresh from point)
-      update vector_collection set points = points + fresh from counted
+      ), counted as (
+        select count(*) filter (where fresh) as fresh, count(*) filter (where not fresh) as replaced
+        from point
+      )
+      update vector_collection set points = points + fresh, stale = stale + replaced from counted
       where number = $1 returning fresh`,
     params: [
       number,
@@ -129,7 +176,7 @@ export function removePoints(number: number, ids: readonly string[]): SqlStateme
     text: `with point as (
         delete from ${tableOf(number)} where id = any ($2::text[]) returning 1
       ), counted as (select count(*) as gone from point)
-      update vector_collection set points = points - gone from counted
+      update vector_collection set points = points - gone, stale = stale + gone from counted
       where number = $1 returning gone`,
     params: [number, ids],
   };

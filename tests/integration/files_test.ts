@@ -77,6 +77,12 @@ brokerTest("what one member shares another fetches, and both see that", async (b
   assert.deepEqual(accesses.map(({ peerName, memberId }) => [peerName, memberId]), [
     ["Bob", bob!.id],
   ]);
+  const metrics = await (await fetch(`${broker.broker.url}/metrics`)).text();
+  for (const direction of ["in", "out"]) {
+    const line = `broker_file_bytes_total{direction="${direction}"} ${bytes.length}`;
+    assert.ok(metrics.includes(line), line);
+  }
+  assert.match(metrics, /^broker_file_transfers_active 0$/m);
   assert.deepEqual(await audited(broker), ["file_upload_started", "file_shared", "file_accessed"]);
 });
 

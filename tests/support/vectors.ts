@@ -78,7 +78,7 @@ async function openEmbedded(): Promise<OpenVectors> {
   const folder = await Deno.makeTempDir({ prefix: "claudemesh-test-vectors-" });
   await linkMeshTemplate(folder);
   const databases = new PgliteMeshDatabases({ folder: join(folder, "meshes") });
-  const vectors = new PgvectorVectors(databases);
+  const vectors = new PgvectorVectors(databases, fail);
   return {
     vectors,
     async close() {
@@ -104,13 +104,17 @@ async function databaseWithPgvector(): Promise<string | null> {
   }
 }
 
+function fail(message: string): never {
+  throw new Error(message);
+}
+
 /** In a database of its own: the meshes' roles and schemas would stay in a shared one. */
 async function openOnServer(databaseUrl: string): Promise<OpenVectors> {
   const server = await openPostgres({ databaseUrl, maxConnections: 1 });
   const name = `claudemesh_vectors_${randomUUID().replaceAll("-", "")}`;
   await server.query(`create database ${name}`);
   const databases = await openPostgresMeshDatabases({ databaseUrl: testDatabaseUrl(name) });
-  const vectors = new PgvectorVectors(databases);
+  const vectors = new PgvectorVectors(databases, fail);
   return {
     vectors,
     async close() {

@@ -112,7 +112,7 @@ async function fill(dataDir: string, meshId: string, points: number): Promise<Fi
   const nearest = new Nearest(queries, NEAREST);
   const databases = new PgliteMeshDatabases({ folder: join(dataDir, "meshes") });
   try {
-    const vectors = new PgvectorVectors(databases);
+    const vectors = new PgvectorVectors(databases, console.warn);
     let storingMs = 0;
     for (let start = 0; start < points; start += BATCH) {
       const batch = Array.from(
