@@ -6,8 +6,8 @@
  *   HEAD (or GET) -> 200, headers `upload-offset` (bytes that the broker has) and `upload-length` (the size).
  *   PATCH with `upload-offset: <n>`, `content-type: application/octet-stream` and the bytes from n on; chunked or with
  *   `content-length`, a part or all of the rest -> 200 `UploadProgress` and header `upload-offset`.
- *     409 `conflict`: n is not where the broker stands; the header `upload-offset` says where that is. Also when another
- *         request went on with the same upload meanwhile.
+ *     409 `conflict`: n is not where the broker stands; the header `upload-offset` says where that is. Also when
+ *         another request went on with the same upload meanwhile.
  *     413 `too_large`: the bytes would go past the declared size; none past it are kept.
  *     401 `bad_signature`, 410 `expired`: not a URL of this broker for this purpose, or older than a minute: ask the
  *         socket for another. Nothing was read.

@@ -1,6 +1,6 @@
 /**
- * Putting a file into the mesh: its bytes go over HTTP (`file_transfer.ts`), what is said about it over these operations.
- * `files.ts` tells the whole way.
+ * Putting a file into the mesh: its bytes go over HTTP (`file_transfer.ts`), what is said about it over these
+ * operations. `files.ts` tells the whole way.
  */
 import * as z from "zod";
 import {
@@ -17,6 +17,11 @@ import {
 import { isoTime } from "./fields.ts";
 import { LIMITS } from "./limits.ts";
 import { op } from "./op.ts";
+
+/** A server of objects is asked on the way. */
+const OBJECTS_PATIENCE_MS = 20_000;
+/** After a restart the broker reads the whole object to know its SHA-256. */
+const COMMIT_PATIENCE_MS = 180_000;
 
 const upload = z.object({
   fileId: z.string(),
@@ -47,6 +52,7 @@ export const fileUploads = {
     summary: "Begin to share a file: reserve its size and get the URL for its bytes.",
     grant: "member",
     rate: "request",
+    patienceMs: OBJECTS_PATIENCE_MS,
     audit: "file_upload_started",
     fails: ["limit"],
     input: z.object({
@@ -69,6 +75,7 @@ export const fileUploads = {
       "Get a new URL for an upload of one's own, and where to go on. Ends a request that still writes to it.",
     grant: "member",
     rate: "request",
+    patienceMs: OBJECTS_PATIENCE_MS,
     audit: null,
     fails: ["not_found"],
     input: z.object({ fileId }),
@@ -83,6 +90,7 @@ export const fileUploads = {
       "Share what was uploaded: with the whole mesh by `epoch` and `wrappedKey`, or with members by `sealedKeys`.",
     grant: "member",
     rate: "request",
+    patienceMs: COMMIT_PATIENCE_MS,
     audit: "file_shared",
     fails: ["not_found", "conflict", "bad_digest", "stale_epoch"],
     input: z.object({
@@ -107,6 +115,7 @@ export const fileUploads = {
     summary: "Give an upload of one's own up and drop its bytes.",
     grant: "member",
     rate: "request",
+    patienceMs: OBJECTS_PATIENCE_MS,
     audit: "file_upload_cancelled",
     fails: ["not_found"],
     input: z.object({ fileId }),

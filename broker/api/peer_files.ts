@@ -4,16 +4,17 @@
  * sees who asks whom and how much, never a path or a byte of a file (against D36).
  *
  *   asking agent --peer_file_request {targetPubkey, requestId, sealed}--> broker
- *       broker: same mesh, asked member connected, `file-read` granted by it to the asking member, bounds; answers at once
+ *       broker: same mesh, asked member connected, `file-read` granted by it to the asking member, bounds; answers
+ *               at once
  *   broker --peer_file_request_forward {requestId, requesterPubkey, ..., sealed}--> asked agent
  *       its agent checks the grant and its own shares again, reads, seals
  *   asked agent --peer_file_response {requesterPubkey, requestId, sealed | error}--> broker
  *   broker --peer_file_response_forward {requestId, targetPubkey, sealed | error}--> the connection that asked
  *
- * Each request has one answer: data (at most `peerFileChunkBytes` of content; a larger file is asked for in parts, up to
- * `peerFileBytes` in all), or an error of the list below. `sealed` is bound by its content to both member keys, the mesh and
- * the request id, and signed, so that neither the broker nor a third member can answer. All requests of a connection that is
- * gone are forgotten; the agents keep time as well (`peerFileMs`).
+ * Each request has one answer: data (at most `peerFileChunkBytes` of content; a larger file is asked for in parts,
+ * up to `peerFileBytes` in all), or an error of the list below. `sealed` is bound by its content to both member
+ * keys, the mesh and the request id, and signed, so that neither the broker nor a third member can answer. All
+ * requests of a connection that is gone are forgotten; the agents keep time as well (`peerFileMs`).
  */
 import * as z from "zod";
 import { event } from "./event.ts";

@@ -1,6 +1,7 @@
 /**
- * Files that are shared: finding, fetching, granting and deleting them. Frames: reference protocol 2.6, with keys sealed to
- * member keys (D44), deletion by uploader or admin (D29), and access by who holds a key, not by who knows an id (D31).
+ * Files that are shared: finding, fetching, granting and deleting them. Frames: reference protocol 2.6, with keys
+ * sealed to member keys (D44), deletion by uploader or admin (D29), and access by who holds a key, not by who knows
+ * an id (D31).
  */
 import * as z from "zod";
 import { event } from "./event.ts";

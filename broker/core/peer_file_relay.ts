@@ -1,6 +1,6 @@
 /**
- * Requests for peers' files that have no answer yet: who asked, who was asked, and until when. Nothing of it is stored; a
- * request whose answer does not come ends with an error.
+ * Requests for peers' files that have no answer yet: who asked, who was asked, and until when. Nothing of it is
+ * stored; a request whose answer does not come ends with an error.
  */
 import { MeshError } from "../api/errors.ts";
 import type { Limits } from "../api/limits.ts";

@@ -1,6 +1,7 @@
 /**
- * Uploads and downloads under way: how many, who writes to which upload, and what has been seen of the bytes. One request at a time
- * writes to an upload; the newest one wins, because the one before it is most likely a connection that is gone.
+ * Uploads and downloads under way: how many, who writes to which upload, and what has been seen of the bytes. One
+ * request at a time writes to an upload; the newest one wins, because the one before it is most likely a connection
+ * that is gone.
  */
 import { createHash } from "node:crypto";
 import {

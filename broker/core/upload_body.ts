@@ -1,5 +1,6 @@
 /**
- * The bytes of an upload as they arrive: no more than were announced, from a sender that neither stalls nor is replaced.
+ * The bytes of an upload as they arrive: no more than were announced, from a sender that neither stalls nor is
+ * replaced.
  */
 import { MeshError } from "../api/errors.ts";
 import type { Clock } from "./clock.ts";
@@ -21,8 +22,8 @@ export interface UploadBody {
 
 /**
  * The pieces of a request's body; each is good until the next one is asked for.
- * @throws {MeshError} `too_large` at the first byte past `roomBytes` (nothing of that piece is handed on), `malformed` when the
- *   sender stalls or is gone, and the signal's reason.
+ * @throws {MeshError} `too_large` at the first byte past `roomBytes` (nothing of that piece is handed on),
+ *   `malformed` when the sender stalls or is gone, and the signal's reason.
  */
 export async function* uploadPieces(body: UploadBody): AsyncGenerator<Uint8Array> {
   if (body.stream === null) return;

@@ -1,6 +1,7 @@
 /**
- * The SHA-256 of uploads under way, kept in step with the bytes that were stored, so that a commit need not read them again.
- * What is not known any more, after a restart or for many uploads at once, is computed from the stored object.
+ * The SHA-256 of uploads under way, kept in step with the bytes that were stored, so that a commit need not read
+ * them again. What is not known any more, after a restart or for many uploads at once, is computed from the stored
+ * object.
  */
 import { createHash, type Hash } from "node:crypto";
 
@@ -15,7 +16,10 @@ export interface RunningHash {
 export class UploadHashes {
   readonly #hashes = new Map<string, RunningHash>();
 
-  /** The hash of an upload's first `offset` bytes, null when it is not known. What was known of other bytes is forgotten. */
+  /**
+   * The hash of an upload's first `offset` bytes, null when it is not known. What was known of other bytes is
+   * forgotten.
+   */
   at(fileId: string, offset: number): RunningHash | null {
     const known = this.#hashes.get(fileId);
     if (known?.bytes === offset) return known;

@@ -1,6 +1,6 @@
 /**
- * Shared files: who may fetch one is who has its key (a copy sealed to the member, or the mesh key it is wrapped under); who
- * may delete one is who shared it, an owner or an admin.
+ * Shared files: who may fetch one is who has its key (a copy sealed to the member, or the mesh key it is wrapped
+ * under); who may delete one is who shared it, an owner or an admin.
  */
 import {
   type FileRow,

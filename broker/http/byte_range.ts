@@ -10,8 +10,8 @@ export interface ChosenRange {
 
 /**
  * Reads a `Range` header for a body of `sizeBytes`.
- * @returns null when the whole is meant: there is no header, or one of a kind that may be ignored (another unit, several ranges);
- *   "outside" when nothing of the range is there.
+ * @returns null when the whole is meant: there is no header, or one of a kind that may be ignored (another unit,
+ *   several ranges); "outside" when nothing of the range is there.
  */
 export function chosenRange(
   header: string | null,

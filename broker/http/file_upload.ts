@@ -1,6 +1,6 @@
 /**
- * The bytes of uploads: `PATCH` stores some from an offset on, `HEAD` or `GET` tells the offset (`file_transfer.ts` has the
- * contract). What arrives goes to the store of objects as it comes; nothing waits in memory.
+ * The bytes of uploads: `PATCH` stores some from an offset on, `HEAD` or `GET` tells the offset (`file_transfer.ts`
+ * has the contract). What arrives goes to the store of objects as it comes; nothing waits in memory.
  */
 import { ObjectsError } from "../../storage/objects/port.ts";
 import { findUpload, touchUpload } from "../../storage/sql/queries/file_uploads.ts";

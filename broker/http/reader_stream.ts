@@ -1,6 +1,6 @@
 /**
- * A reader of the store of objects as the body of an answer: a piece is read when the last one has been taken, and a peer that
- * takes none for a while is let go.
+ * A reader of the store of objects as the body of an answer: a piece is read when the last one has been taken, and a
+ * peer that takes none for a while is let go.
  */
 import type { ObjectReader } from "../../storage/objects/port.ts";
 import type { CancelTimer, Clock } from "../core/clock.ts";

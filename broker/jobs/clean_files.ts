@@ -1,6 +1,6 @@
 /**
- * Cleans shared files up: what has expired, uploads that nobody went on with, bytes of deleted files, and bytes that no row
- * speaks of.
+ * Cleans shared files up: what has expired, uploads that nobody went on with, bytes of deleted files, and bytes that
+ * no row speaks of.
  */
 import { bucketOf, fileIdOf } from "../../storage/objects/object_name.ts";
 import {

@@ -1,6 +1,7 @@
 /**
- * Objects as files under a folder: `<root>/<bucket>/<key>`. An upload is a file under `<root>/<bucket>/.unfinished`, of which
- * the length is the offset; finishing it is a rename. Everything that is promised has been flushed, files and folders both.
+ * Objects as files under a folder: `<root>/<bucket>/<key>`. An upload is a file under `<root>/<bucket>/.unfinished`,
+ * of which the length is the offset; finishing it is a rename. Everything that is promised has been flushed, files
+ * and folders both.
  */
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";

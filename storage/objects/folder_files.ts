@@ -1,6 +1,6 @@
 /**
- * What the folder driver does with single files and folders: reading, writing whole pieces, flushing names, and the meaning
- * of the system's errors.
+ * What the folder driver does with single files and folders: reading, writing whole pieces, flushing names, and the
+ * meaning of the system's errors.
  */
 import { dirname, join } from "node:path";
 import { type ObjectReader, ObjectsError } from "./port.ts";

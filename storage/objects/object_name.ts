@@ -1,7 +1,7 @@
 /**
  * Names of buckets and objects. A mesh's bucket is `mesh-<id>`, a file's key `shared/<id>/<name>` or
- * `ephemeral/<YYYY-MM-DD>/<id>/<name>` (reference protocol 7.3). Nothing that a peer chooses gets into a name unchanged, so
- * that a name is a path inside its bucket with every driver.
+ * `ephemeral/<YYYY-MM-DD>/<id>/<name>` (reference protocol 7.3). Nothing that a peer chooses gets into a name
+ * unchanged, so that a name is a path inside its bucket with every driver.
  */
 import { createHash } from "node:crypto";
 import type { ObjectName } from "./port.ts";
@@ -14,8 +14,8 @@ const DIGEST_CHARS = 16;
 const NAME_CHARS = 100;
 
 /**
- * The bucket of a mesh. Buckets have lower-case names only: an id with other characters gets a part of its SHA-256 behind it, so that
- * two ids that differ in case do not meet (D55).
+ * The bucket of a mesh. Buckets have lower-case names only: an id with other characters gets a part of its SHA-256
+ * behind it, so that two ids that differ in case do not meet (D55).
  */
 export function bucketOf(meshId: string): string {
   if (/^[a-z0-9]+$/.test(meshId) && meshId.length <= MAX_PLAIN_ID) return `mesh-${meshId}`;

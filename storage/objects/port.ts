@@ -1,6 +1,6 @@
 /**
- * The objects port: bytes too large for the database, each under a name in a mesh's own bucket. An object comes into being
- * as an upload that may take many pieces and survive restarts, and never changes afterwards.
+ * The objects port: bytes too large for the database, each under a name in a mesh's own bucket. An object comes into
+ * being as an upload that may take many pieces and survive restarts, and never changes afterwards.
  */
 
 /** Where an object is. `object_name.ts` makes these and says what they may be made of. */
@@ -71,10 +71,10 @@ export interface Objects {
    */
   offset(upload: ObjectUpload): Promise<number>;
   /**
-   * Writes `chunks` from `offset` on, in memory that does not grow with them; a chunk's bytes are the sender's own again
-   * when the next one is asked for. One `append` at a time for each upload.
-   * @returns the new offset: that many bytes are on disk, also after a power cut. When `chunks` throws, what came before
-   *   is kept and that error is thrown.
+   * Writes `chunks` from `offset` on, in memory that does not grow with them; a chunk's bytes are the sender's own
+   * again when the next one is asked for. One `append` at a time for each upload.
+   * @returns the new offset: that many bytes are on disk, also after a power cut. When `chunks` throws, what came
+   *   before is kept and that error is thrown.
    * @throws `wrong_offset` when the upload stands elsewhere; `full`: the space that this call took is given back.
    */
   append(

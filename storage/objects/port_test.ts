@@ -1,6 +1,6 @@
 /**
- * One suite over every driver of the objects port. The S3 driver runs where MINIO_ENDPOINT (host:port), MINIO_ACCESS_KEY
- * and MINIO_SECRET_KEY name a server that may be written to.
+ * One suite over every driver of the objects port. The S3 driver runs where MINIO_ENDPOINT (host:port),
+ * MINIO_ACCESS_KEY and MINIO_SECRET_KEY name a server that may be written to.
  */
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";

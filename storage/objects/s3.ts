@@ -1,7 +1,7 @@
 /**
- * Objects on an S3 server. An upload is a multipart upload; what is left over after its last whole part is kept as an object of
- * its own beside it (the tail), because a server takes no small part before the last. So an upload goes on at any byte,
- * in the memory of one part.
+ * Objects on an S3 server. An upload is a multipart upload; what is left over after its last whole part is kept as
+ * an object of its own beside it (the tail), because a server takes no small part before the last. So an upload goes
+ * on at any byte, in the memory of one part.
  */
 import { Buffer } from "node:buffer";
 import type { Readable } from "node:stream";

@@ -1,6 +1,6 @@
 /**
- * URLs of the broker's own for reading and writing objects: a token with what it permits and until when, and an HMAC-SHA-256
- * over both. Such a URL is a permission of a minute for one thing; the key never leaves the broker.
+ * URLs of the broker's own for reading and writing objects: a token with what it permits and until when, and an
+ * HMAC-SHA-256 over both. Such a URL is a permission of a minute for one thing; the key never leaves the broker.
  *
  * Token: base64url of the claims' JSON, a dot, base64url of the HMAC over "claudemesh-url|v1|" and the first part.
  */

@@ -1,4 +1,7 @@
-/** The relay of peer files: who may ask whom, that answers come back to who asked, and that nothing is waited for in vain. */
+/**
+ * The relay of peer files: who may ask whom, that answers come back to who asked, and that nothing is waited for in
+ * vain.
+ */
 import assert from "node:assert/strict";
 import { brokerTest, type TestMember } from "../support/broker.ts";
 import type { Frame, TestPeer } from "../support/peer.ts";

@@ -1,5 +1,6 @@
 /**
- * Uploads: rows of `mesh.file` that are not shared yet, what a mesh's files take up, and the step from one to the other.
+ * Uploads: rows of `mesh.file` that are not shared yet, what a mesh's files take up, and the step from one to the
+ * other.
  */
 import type { SqlExecutor, SqlStatement } from "../port.ts";
 
