@@ -36,7 +36,7 @@ Deno.test("a token that was changed in any place is none", () => {
 });
 
 Deno.test("junk is no token and throws nothing", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 3_000 }), (junk) => {
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), (junk) => {
     assert.equal(urls.verify(junk, "get", 0), "bad_signature");
   }));
 });
