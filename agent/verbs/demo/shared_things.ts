@@ -57,21 +57,24 @@ async function memory(ada: Person, bob: Person): Promise<SharedThing> {
 }
 
 async function task(ada: Person, bob: Person): Promise<SharedThing> {
-  const { id } = await ada.run("task", "create", "Write the changelog", "--priority", "high");
+  const made = await ada.run("task", "create", "Write the changelog", "--priority", "high");
+  const { id } = made.task as Answer;
   await bob.run("task", "claim", String(id));
   await bob.run("task", "complete", String(id), "Written");
-  const { tasks } = await ada.run("task", "list", "--status", "completed");
-  const done = (tasks as Answer[]).find((each) => each.id === id);
+  const shown = await ada.run("task", "show", String(id));
+  const done = shown.task as Answer;
   return {
     what: "task",
     made: "Write the changelog",
-    got: `claimed and completed by ${done?.claimedBy}: ${done?.result}`,
-    ok: done?.claimedBy === bob.name && done.result === "Written",
+    got: `claimed and completed by ${done.claimedBy}: ${done.result}`,
+    ok: done.claimedBy === bob.name && done.result === "Written",
   };
 }
 
 async function schedule(ada: Person, bob: Person): Promise<SharedThing> {
   const text = "Stand-up in five minutes";
+  // What came before is read, so that the reminder is what is waited for.
+  await bob.run("inbox");
   await ada.run("remind", text, "--in", "1s", "--to", bob.name);
   const { messages } = await bob.run("inbox", "--wait", REMINDER_TIMEOUT_S);
   const got = (messages as Answer[]).find((each) => each.text === text);
