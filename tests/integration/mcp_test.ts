@@ -120,6 +120,11 @@ withSdkClient(
         mesh_query: { sql: "select 1" },
         claim_task: { id: "12345678" },
         complete_task: { id: "12345678" },
+        share_file: { path: Deno.execPath() },
+        get_file: { id: "12345678", save_to: "/nowhere/x" },
+        grant_file_access: { fileId: "12345678", to: "Bob" },
+        read_peer_file: { peer: "Bob", path: "notes.md" },
+        list_peer_files: { peer: "Bob" },
       };
       for (const { name } of tools.filter((tool) => tool.name !== "check_messages")) {
         const { isError, text, data } = await client.tool(
