@@ -21,7 +21,7 @@ import {
 } from "../../../crypto/file_stream.ts";
 import { concatBytes } from "../../../crypto/bytes.ts";
 import { LocalError } from "../local_error.ts";
-import { checkedTransferUrl, Download } from "./file_http.ts";
+import { Download, transferUrl } from "./file_http.ts";
 import { fileKeyOf } from "./file_keys.ts";
 import { PartFile, refuseExisting, targetPath } from "./part_file.ts";
 import { Persistence } from "./persistence.ts";
@@ -135,7 +135,7 @@ class Fetch {
   async #fetch(): Promise<void> {
     const { brokerUrl, clock } = this.#world;
     const { signal } = this.#control;
-    const url = checkedTransferUrl(this.#remote.url, brokerUrl);
+    const url = transferUrl(this.#remote, brokerUrl);
     const download = await Download.open(url, this.#position, clock, signal);
     try {
       this.#opened ??= await this.#open(download);

@@ -24,6 +24,19 @@ const PRIVATE_HOST =
   /^(localhost|.*\.localhost|127\.|0\.|169\.254\.|\[::1\]|\[::\]|\[::ffff:|\[fe[89ab])/i;
 
 /**
+ * Where the bytes go: behind the address that this agent reaches the broker by, where the broker names a path; it need
+ * not know how others reach it. Else the whole address that it names. @throws {LocalError} `bad_answer`.
+ */
+export function transferUrl(
+  place: { readonly url: string; readonly path?: string | undefined },
+  brokerUrl: string,
+): URL {
+  const { url, path } = place;
+  const isPath = path !== undefined && path.startsWith("/");
+  return checkedTransferUrl(isPath ? brokerUrl.replace(/\/+$/, "") + path : url, brokerUrl);
+}
+
+/**
  * Refuses an address that no broker has a reason to name: another scheme, credentials, or this machine's own services
  * when the broker is elsewhere. @throws {LocalError} `bad_answer`.
  */

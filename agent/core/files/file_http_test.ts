@@ -1,6 +1,6 @@
 /** Tests of which addresses a broker may send its members' agents to. */
 import assert from "node:assert/strict";
-import { checkedTransferUrl } from "./file_http.ts";
+import { checkedTransferUrl, transferUrl } from "./file_http.ts";
 
 Deno.test("the broker's own address, a store beside it and paths of it are taken", () => {
   const accepted: [string, string][] = [
@@ -36,4 +36,17 @@ Deno.test("this machine's own services, other schemes and credentials are refuse
   for (const url of urls) {
     assert.throws(() => checkedTransferUrl(url, "https://mesh.example.org"), /address/, url);
   }
+});
+
+Deno.test("a path goes behind the address by which the broker is reached", () => {
+  const place = { url: "http://127.0.0.1:8787/files/t", path: "/files/t" };
+  assert.equal(
+    transferUrl(place, "https://mesh.example.org/team").href,
+    "https://mesh.example.org/team/files/t",
+  );
+  assert.equal(
+    transferUrl({ ...place, path: "//evil.example/t" }, "https://mesh.example.org").host,
+    "mesh.example.org",
+  );
+  assert.equal(transferUrl({ url: place.url }, "http://127.0.0.1:8787").href, place.url);
 });

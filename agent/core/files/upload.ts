@@ -16,7 +16,7 @@ import { sealKeyFor } from "../../../crypto/mesh_key.ts";
 import { randomBytes } from "../../../crypto/random.ts";
 import { LocalError } from "../local_error.ts";
 import { waitingForKey } from "../message_sealer.ts";
-import { checkedTransferUrl, OtherOffset, sendPart } from "./file_http.ts";
+import { OtherOffset, sendPart, transferUrl } from "./file_http.ts";
 import { Persistence } from "./persistence.ts";
 import { safeFileName } from "./safe_file_name.ts";
 import { changed, ciphertextBytes, hashFile, SealedParts } from "./sealed_parts.ts";
@@ -163,7 +163,7 @@ class Upload {
         });
       }
       try {
-        const url = checkedTransferUrl(upload.url, brokerUrl);
+        const url = transferUrl(upload, brokerUrl);
         const rest = part.bytes.subarray(upload.offset - part.offset);
         const offset = await sendPart(url, upload.offset, rest, signal);
         upload = this.#movedTo(upload, offset);
