@@ -18,6 +18,8 @@ const WASM_PAGE_BYTES = 65_536;
 /** What PostgreSQL starts with, and what it may grow to: past it a statement fails with "out of memory". */
 const INITIAL_MEMORY_BYTES = 128 * MIB;
 const MAX_MEMORY_BYTES = 512 * MIB;
+/** What one statement may sort or keep outside of that. */
+const MAX_TEMPORARY_MB = 128;
 
 /** PostgreSQL's superuser in every new cluster. */
 const SUPERUSER_OID = 10;
@@ -36,7 +38,7 @@ const START_PARAMS = [
     shared_buffers: "32MB",
     min_wal_size: "32MB",
     max_wal_size: "64MB",
-    temp_file_limit: "256MB",
+    temp_file_limit: `${MAX_TEMPORARY_MB}MB`,
     search_path: "program, public, ag_catalog",
   }),
 ];
@@ -73,7 +75,16 @@ export async function openEmbeddedPostgres(
   return new EmbeddedPostgres(pglite, onEnd);
 }
 
-/** A folder whose PostgreSQL has bounded memory. */
+/** What this file needs of Emscripten's file systems. */
+interface FileSystemModule {
+  readonly MEMFS: unknown;
+  readonly FS: {
+    mkdirTree(path: string): void;
+    mount(type: unknown, options: object, path: string): void;
+  };
+}
+
+/** A folder whose PostgreSQL has bounded memory, and keeps its temporary files there. */
 class BoundedNodeFs extends SyncedNodeFs {
   override async init(
     ...[pglite, options]: Parameters<SyncedNodeFs["init"]>
@@ -82,8 +93,18 @@ class BoundedNodeFs extends SyncedNodeFs {
       initial: INITIAL_MEMORY_BYTES / WASM_PAGE_BYTES,
       maximum: MAX_MEMORY_BYTES / WASM_PAGE_BYTES,
     });
-    return await super.init(pglite, { ...options, wasmMemory });
+    const { emscriptenOpts } = await super.init(pglite, { ...options, wasmMemory });
+    const preRun = [...(emscriptenOpts.preRun ?? []), mountTemporaryFolder];
+    return { emscriptenOpts: { ...emscriptenOpts, preRun } };
   }
+}
+
+/** A statement that spills over must not fill the disk's queue, in which the broker's commits wait too. */
+function mountTemporaryFolder(module: unknown): void {
+  const { FS, MEMFS } = module as FileSystemModule;
+  const path = `${PGlite.paths.PGDATA}/base/pgsql_tmp`;
+  FS.mkdirTree(path);
+  FS.mount(MEMFS, {}, path);
 }
 
 /** One session of the embedded PostgreSQL, as its superuser until `become` says otherwise. */

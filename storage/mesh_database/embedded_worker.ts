@@ -8,6 +8,7 @@ import { asSqlError } from "../sql/sql_failure.ts";
 import { EmbeddedEngine } from "./embedded_engine.ts";
 import { makeEmbeddedFolder } from "./embedded_folder.ts";
 import type { EmbeddedCommand, EmbeddedMessage } from "./embedded_messages.ts";
+import { lowerPriority } from "./low_priority.ts";
 
 interface WorkerScope {
   onmessage: ((event: MessageEvent<EmbeddedCommand>) => void) | null;
@@ -17,6 +18,7 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 let engine: EmbeddedEngine | null = null;
 
+lowerPriority();
 scope.onmessage = (event) => void handle(event.data);
 
 async function handle(command: EmbeddedCommand): Promise<void> {

@@ -2,7 +2,7 @@
  * `deno task bench`: measures the program against its targets and against NATS in the same run.
  *
  *     --only a,b      only these figures (direct, latency, fan_out, crowd, drain, start_up, memory, recall,
- *                     vectors)
+ *                     tenant_sql, vectors)
  *     --quick         fewer repetitions: a minute and a half instead of five
  *     --json FILE     also writes the results as JSON
  *     --write         also writes docs/BENCHMARKS.md
@@ -25,6 +25,7 @@ import { measureLatency } from "./figures/latency.ts";
 import { measureMemory } from "./figures/memory.ts";
 import { measureRecall } from "./figures/recall.ts";
 import { measureStartUp } from "./figures/start_up.ts";
+import { measureTenantSql } from "./figures/tenant_sql.ts";
 import { measureVectors } from "./figures/vectors.ts";
 import { describeMachine, QUIET_LOAD, quietMoment, withLoadOfOthers } from "./machine.ts";
 import { figureText, type MeasuredFigure, type Report, reportPage, verdicts } from "./report.ts";
@@ -41,6 +42,7 @@ const FIGURES: ReadonlyMap<string, (run: BenchRun) => Promise<FigureResult>> = n
   ["start_up", measureStartUp],
   ["memory", measureMemory],
   ["recall", measureRecall],
+  ["tenant_sql", measureTenantSql],
   ["vectors", (run) => measureVectors(run, flags.patient)],
 ]);
 
