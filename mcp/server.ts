@@ -18,6 +18,7 @@ import { skillsEvents } from "../broker/api/skills.ts";
 import type { LocalMethodName, LocalParams } from "../agent/core/local_api.ts";
 import type { LocalClient } from "../agent/core/local_client.ts";
 import { summarizeError } from "../agent/core/local_error.ts";
+import { releaseMemoryOnceSettled } from "../agent/core/release_memory.ts";
 import type { CallResult, LocalEvent, SessionState } from "../agent/core/local_types.ts";
 import { AgentLink } from "./agent_link.ts";
 import { AnswerTransport } from "./answer_transport.ts";
@@ -144,6 +145,7 @@ export class ClaudemeshServer {
 
   #onInitialized(): void {
     this.#isInitialized = true;
+    releaseMemoryOnceSettled();
     this.#pushes.clientReady();
     this.#lists.clientReady();
     const delayMs = this.#options.attachDelayMs ?? ATTACH_DELAY_MS;

@@ -2,6 +2,7 @@
  * The role `claudemesh agent`: runs the agent of this user's home until it is told to stop, by a signal or by a client.
  */
 import { MeshPeer } from "../core/mesh_peer.ts";
+import { releaseMemoryOnceSettled } from "../core/release_memory.ts";
 import { acquireAgentLock } from "../home/agent_lock.ts";
 import { Home } from "../home/home.ts";
 import { type DaemonSetup, startDaemon } from "./daemon.ts";
@@ -34,6 +35,7 @@ export async function runAgent(version: string): Promise<number> {
   for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
   const line = `claudemesh agent ${version} listens at ${daemon.socketPath}\n`;
   await Deno.stdout.write(new TextEncoder().encode(line));
+  releaseMemoryOnceSettled();
   try {
     await Promise.race([daemon.stopRequested, signalled.promise]);
     await daemon.close();

@@ -18,10 +18,12 @@ Deno.test("from a checkout it is run by the same Deno with the project's configu
     "run",
     "-A",
     "--no-prompt",
+    "--v8-flags=--max-semi-space-size=1,--expose-gc",
     "--config=/a b/deno.json",
     "/a b/main.ts",
     "agent",
   ]);
+  assert.ok(!selfCommand(["serve"], source).some((arg) => arg.startsWith("--v8-flags")));
 });
 
 Deno.test("the command of this very program starts it", async () => {

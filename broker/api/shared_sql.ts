@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { anyJson } from "./fields.ts";
 import { LIMITS } from "./limits.ts";
-import { op } from "./op.ts";
+import { DATABASE_PATIENCE_MS, op } from "./op.ts";
 
 const sql = z.string().min(1).max(LIMITS.sqlChars.value).describe(
   "One statement in PostgreSQL's SQL.",
@@ -47,6 +47,7 @@ export const sharedSql = {
     summary: "Read from the mesh's own database with a SELECT; nothing can be changed.",
     grant: "member",
     rate: "request",
+    patienceMs: DATABASE_PATIENCE_MS,
     audit: null,
     fails: ["limit", "conflict"],
     verb: {
@@ -75,6 +76,7 @@ export const sharedSql = {
     summary: "Change the mesh's own database: its tables or their rows, with one statement.",
     grant: "member",
     rate: "request",
+    patienceMs: DATABASE_PATIENCE_MS,
     audit: "sql_executed",
     fails: ["limit", "conflict"],
     verb: {
@@ -111,6 +113,7 @@ export const sharedSql = {
     summary: "List the tables of the mesh's own database with their columns.",
     grant: "member",
     rate: "request",
+    patienceMs: DATABASE_PATIENCE_MS,
     audit: null,
     fails: ["limit"],
     verb: { path: "sql schema", positionals: [], examples: ["claudemesh sql schema"] },

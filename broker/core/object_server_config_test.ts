@@ -1,3 +1,4 @@
+/** Where files are kept, as the settings say it. */
 import assert from "node:assert/strict";
 import { ConfigError, loadSettings } from "./config.ts";
 import type { ObjectServer } from "./settings.ts";

@@ -1,3 +1,4 @@
+/** The body of an upload in pieces: its room, and a sender that stalls. */
 import assert from "node:assert/strict";
 import { MeshError } from "../api/errors.ts";
 import type { Clock } from "./clock.ts";

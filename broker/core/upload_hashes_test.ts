@@ -1,3 +1,4 @@
+/** The running hashes of uploads that come in several requests. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { UploadHashes } from "./upload_hashes.ts";

@@ -1,3 +1,4 @@
+/** The `Range` header, read as HTTP has it. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { chosenRange } from "./byte_range.ts";

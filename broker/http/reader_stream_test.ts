@@ -1,3 +1,4 @@
+/** An object's bytes as a stream: read on demand, closed whatever happens. */
 import assert from "node:assert/strict";
 import type { ObjectReader } from "../../storage/objects/port.ts";
 import type { Clock } from "../core/clock.ts";

@@ -1,3 +1,4 @@
+/** The names of buckets and objects. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { bucketOf, fileIdOf, fileKey, requireBucket, requireObjectName } from "./object_name.ts";

@@ -1,3 +1,4 @@
+/** The signed tokens of transfers. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SignedUrls } from "./signed_urls.ts";

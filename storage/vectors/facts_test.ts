@@ -1,3 +1,4 @@
+/** Metadata as facts: containment of JSON as containment of sets. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { factsOf } from "./facts.ts";

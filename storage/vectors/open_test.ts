@@ -1,3 +1,4 @@
+/** Which store of vectors is opened, and what one that is not there is told as. */
 import assert from "node:assert/strict";
 import type { MeshDatabases } from "../mesh_database/port.ts";
 import { type Row, SqlError, type SqlExecutor } from "../sql/port.ts";

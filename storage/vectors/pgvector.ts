@@ -4,6 +4,7 @@
 import type { MeshDatabases } from "../mesh_database/port.ts";
 import { type Row, SqlError, type SqlStatement } from "../sql/port.ts";
 import {
+  candidatesFor,
   type CollectionRow,
   collections,
   countIds,
@@ -36,11 +37,13 @@ const SEARCH_MS = 10_000;
 const WRITE_MS = 60_000;
 /** So many points are compared faster than an index finds some of them. */
 const FEW_POINTS = 2_000;
+/** So many that a filter lets through are compared without asking the index. */
+const FEW_MATCHING = 300;
 /**
- * Comparing m points costs as m, and finding some that a filter lets through, m of n, as n / m: where they meet, m is
- * about this many times the root of n.
+ * How far the index is followed for a filter, before all that the filter lets through are compared: looking for some of m
+ * among n points costs as n / m, comparing the m as m. Where they meet is about this many times the root of n.
  */
-const MATCHING_PER_ROOT = 16;
+const TUPLES_PER_ROOT = 16;
 /** SQLSTATE of a table that is not there. */
 const UNDEFINED_TABLE = "42P01";
 /** Making a collection's indexes anew takes about half a second for 1,000 points of 1,536 dimensions. */
@@ -122,11 +125,8 @@ export class PgvectorVectors implements Vectors {
     if (collection.dimensions !== query.vector.length) {
       throw new VectorsError("mismatch", `${query.vector.length} dimensions were asked for`);
     }
-    const search = await this.#comparesAll(meshId, collection, query)
-      ? [searchExactly(collection, query)]
-      : searchByIndex(collection, query);
-    const results = await this.#batch(meshId, SEARCH_MS, search);
-    return (results.at(-1) as FoundRow[] | undefined ?? []).map((row) => ({
+    const rows = await this.#nearest(meshId, collection, query);
+    return rows.map((row) => ({
       id: row.id,
       text: row.text,
       metadata: row.metadata,
@@ -196,17 +196,29 @@ export class PgvectorVectors implements Vectors {
     });
   }
 
-  async #comparesAll(
+  /** Chooses between comparing all points and asking the index. */
+  async #nearest(
     meshId: string,
-    { number, points }: CollectionRow,
-    { filter }: VectorQuery,
-  ): Promise<boolean> {
-    if (points <= FEW_POINTS) return true;
-    if (filter === null) return false;
-    const most = Math.max(FEW_POINTS, Math.floor(MATCHING_PER_ROOT * Math.sqrt(points)));
-    const count = countMatching(number, filter, most + 1);
+    collection: CollectionRow,
+    query: VectorQuery,
+  ): Promise<readonly FoundRow[]> {
+    const { number, points } = collection;
+    const exactly = () => this.#found(meshId, [searchExactly(collection, query)]);
+    if (points <= FEW_POINTS) return await exactly();
+    const mostTuples = Math.max(FEW_POINTS, Math.floor(TUPLES_PER_ROOT * Math.sqrt(points)));
+    const byIndex = () => this.#found(meshId, searchByIndex(collection, query, mostTuples));
+    if (query.filter === null) return await byIndex();
+    const count = countMatching(number, query.filter, FEW_MATCHING + 1);
     const results = await this.#batch(meshId, SEARCH_MS, [count]);
-    return Number(results.at(-1)?.[0]?.matching) <= most;
+    if (Number(results.at(-1)?.[0]?.matching) <= FEW_MATCHING) return await exactly();
+    const rows = await byIndex();
+    const candidates = rows[0]?.candidates ?? 0;
+    return candidates >= candidatesFor(query) ? rows : await exactly();
+  }
+
+  async #found(meshId: string, search: readonly SqlStatement[]): Promise<readonly FoundRow[]> {
+    const results = await this.#batch(meshId, SEARCH_MS, search);
+    return results.at(-1) as unknown as FoundRow[];
   }
 
   /** @throws {VectorsError} `absent` */

@@ -36,6 +36,8 @@ export interface FoundRow {
   readonly stored_by: string;
   readonly stored_at: Date;
   readonly score: number;
+  /** How many points were compared. */
+  readonly candidates: number;
 }
 
 /** What a mesh needs before its first collection. */
@@ -200,38 +202,51 @@ export function searchExactly(
   { number, dimensions }: CollectionRow,
   query: VectorQuery,
 ): SqlStatement {
-  return nearest(number, query, {
-    text: `select id, embedding <=> $1::halfvec(${dimensions}) as distance
-      from ${tableOf(number)} ${whereMatching(query)}`,
-  });
+  const all = `select id, embedding from ${tableOf(number)} ${whereMatching(query)}`;
+  return nearest(number, dimensions, query, all);
 }
 
-/** Lets the index choose what is compared; it goes on until the filter has let enough through. */
+/** How many candidates the index is asked for. */
+export function candidatesFor({ limit, skip }: VectorQuery): number {
+  return Math.min(
+    MOST_CANDIDATES,
+    Math.max(LEAST_CANDIDATES, (limit + skip) * CANDIDATES_PER_POINT),
+  );
+}
+
+/**
+ * Lets the index choose what is compared; it goes on until the filter has let enough through, or `mostTuples` are looked
+ * at. Each row says in `candidates` how many there were.
+ */
 export function searchByIndex(
   { number, dimensions }: CollectionRow,
   query: VectorQuery,
+  mostTuples: number,
 ): SqlStatement[] {
-  const wanted = (query.limit + query.skip) * CANDIDATES_PER_POINT;
-  const candidates = Math.min(MOST_CANDIDATES, Math.max(LEAST_CANDIDATES, wanted));
+  const candidates = candidatesFor(query);
   const bits = `bit(${dimensions})`;
   const likely = `select id, embedding from ${tableOf(number)} ${whereMatching(query)}
     order by binary_quantize(embedding)::${bits}
       <~> binary_quantize($1::halfvec(${dimensions}))::${bits} limit ${candidates}`;
   return [
-    indexSettings(candidates),
-    nearest(number, query, {
-      text: `select id, embedding <=> $1::halfvec(${dimensions}) as distance
-        from (${likely}) as likely`,
-    }),
+    indexSettings(candidates, mostTuples),
+    nearest(number, dimensions, query, likely),
   ];
 }
 
-/** The nearest of what `measured` (id and distance from $1, filter as $4) answers, whole. */
-function nearest(number: number, query: VectorQuery, measured: { text: string }): SqlStatement {
+/** The nearest of what `likely` (ids and embeddings, the filter as $4) answers, whole. */
+function nearest(
+  number: number,
+  dimensions: number,
+  query: VectorQuery,
+  likely: string,
+): SqlStatement {
   return {
-    text: `select id, text, metadata, stored_by, stored_at, 1 - distance as score
+    text: `select id, text, metadata, stored_by, stored_at, 1 - distance as score, candidates
       from (
-        select * from (${measured.text}) as measured order by distance, id limit $2 offset $3
+        select id, embedding <=> $1::halfvec(${dimensions}) as distance,
+          count(*) over () as candidates
+        from (${likely}) as likely order by distance, id limit $2 offset $3
       ) as near join ${tableOf(number)} using (id) order by distance, id`,
     params: [
       vectorText(query.vector),
@@ -250,14 +265,14 @@ function tableOf(number: number): string {
  * Has the planner use the HNSW index, whatever it makes of the filter: any other way would compare every point. Without
  * the iterative scan a rare filter would leave few of the candidates, or none.
  */
-function indexSettings(candidates: number): SqlStatement {
+function indexSettings(candidates: number, mostTuples: number): SqlStatement {
   return {
     text: `select set_config('hnsw.ef_search', $1, true),
       set_config('hnsw.iterative_scan', 'relaxed_order', true),
-      set_config('hnsw.max_scan_tuples', '2147483647', true),
+      set_config('hnsw.max_scan_tuples', $2, true),
       set_config('work_mem', '32MB', true), set_config('enable_seqscan', 'off', true),
       set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)`,
-    params: [String(candidates)],
+    params: [String(candidates), String(mostTuples)],
   };
 }
 

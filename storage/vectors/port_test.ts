@@ -287,8 +287,12 @@ eachVectors(
       { length: 4_000 },
       (_, number) =>
         pointAt(`p${number}`, scattered(number), {
-          // A quarter is half; "rare" are few and lie together, far from what is searched for.
-          metadata: { half: number % 2 === 0, rare: number % 400 === 7 },
+          // "rare" are few and lie together, far from what is searched for.
+          metadata: {
+            half: number % 2 === 0,
+            eleventh: number % 11 === 3,
+            rare: number % 400 === 7,
+          },
         }),
     );
     for (let start = 0; start < points.length; start += 500) {
@@ -301,6 +305,7 @@ eachVectors(
     const cases = [
       [null, points],
       [{ half: true }, points.filter((_, number) => number % 2 === 0)],
+      [{ eleventh: true }, points.filter((_, number) => number % 11 === 3)],
       [{ rare: true }, points.filter((_, number) => number % 400 === 7)],
     ] as const;
     for (const [filter, kept] of cases) {

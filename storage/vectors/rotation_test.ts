@@ -1,3 +1,4 @@
+/** The rotation before quantizing: angles stay, and it never changes. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { rotated } from "./rotation.ts";

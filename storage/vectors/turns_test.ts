@@ -1,3 +1,4 @@
+/** Work on one key runs in turn. */
 import assert from "node:assert/strict";
 import { Turns } from "./turns.ts";
 

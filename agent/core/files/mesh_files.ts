@@ -10,18 +10,18 @@ import type { Frame } from "../frame.ts";
 import type { Link } from "../link.ts";
 import { LocalError } from "../local_error.ts";
 import type { ResolvedTarget } from "../mesh_peer_api.ts";
-import { downloadFile, type FetchedResult, type FetchRequest } from "./download.ts";
+import type { FetchedResult, FetchRequest } from "./download.ts";
 import { FileKeyDuty } from "./file_key_duty.ts";
 import { fileKeyOf } from "./file_keys.ts";
 import { localTwin } from "./local_twin.ts";
 import { OwnGrants } from "./own_grants.ts";
-import { PartFile, targetPath } from "./part_file.ts";
+import type { PartFile } from "./part_file.ts";
 import { PeerFileHost, type ServedFile } from "./peer_file_host.ts";
 import { type AskedPeer, PeerFileReader } from "./peer_file_reader.ts";
 import type { PeerFileListing, PeerFilePart } from "./peer_file_talk.ts";
 import { SharedFolders } from "./shared_folders.ts";
 import type { TransferControl, TransferWorld } from "./transfer.ts";
-import { type SharedResult, type ShareRequest, uploadFile } from "./upload.ts";
+import type { SharedResult, ShareRequest } from "./upload.ts";
 
 export interface MeshFilesOptions extends TransferWorld {
   /** The mesh's state folder on this disk. */
@@ -73,6 +73,8 @@ export class MeshFiles {
     control: TransferControl,
   ): Promise<SharedResult> {
     const readers = await this.#readers(request.to);
+    // Loaded where it is used first: most agents never move a file, and every one of them is resident.
+    const { uploadFile } = await import("./upload.ts");
     return await this.#run(
       control,
       (own) => uploadFile(this.#options, { ...request, readers }, own),
@@ -81,6 +83,7 @@ export class MeshFiles {
 
   /** Fetches a shared file. @throws as `downloadFile`. */
   async fetch(request: FetchRequest, control: TransferControl): Promise<FetchedResult> {
+    const { downloadFile } = await import("./download.ts");
     return await this.#run(control, (own) => downloadFile(this.#options, request, own));
   }
 
@@ -127,6 +130,7 @@ export class MeshFiles {
   ): Promise<PeerFileResult> {
     const from = await this.#member(request.peer);
     const name = request.path.slice(request.path.lastIndexOf("/") + 1);
+    const { PartFile, targetPath } = await import("./part_file.ts");
     const target = await targetPath(request.saveTo, name);
     return await this.#run(control, async ({ signal, onProgress }) => {
       let part: PartFile | null = null;

@@ -1,3 +1,4 @@
+/** Which embedding a collection gets, against an endpoint on this machine. */
 import assert from "node:assert/strict";
 import { MeshError } from "../../api/errors.ts";
 import { Embedder } from "./embedder.ts";

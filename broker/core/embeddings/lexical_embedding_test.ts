@@ -1,3 +1,4 @@
+/** The built-in embedding: the same everywhere, and nearer for texts that share words. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";

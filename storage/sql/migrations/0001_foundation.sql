@@ -145,7 +145,7 @@ alter table mesh.message_page alter column texts set storage external;
 -- The log of messages: one row each, whatever the number of recipients. `seq` is the order of
 -- acknowledgement. No foreign keys: each row would cost look-ups in the hottest commit, and meshes
 -- and members are never deleted. No index of a mesh's own messages either: a mesh is loaded once,
--- from its oldest open position on, by `seq`. None of ids: an id tells its `seq` to who has the key.
+-- from its oldest open position on, by `seq`. None of ids: who has the key reads `seq` in an id.
 create table mesh.message_queue (
   seq bigint primary key,
   page bigint not null,

@@ -1,5 +1,6 @@
--- Shared files: what is said about them. Their bytes are in the store of objects under `minio_key` (the reference's name
--- for it, whatever the store). A row begins as an upload and ends as one that waits for its object's removal.
+-- Shared files: what is said about them. Their bytes are in the store of objects under `minio_key`
+-- (the reference's name for it, whatever the store). A row begins as an upload and ends as one that
+-- waits for its object's removal.
 create table mesh.file (
   id text collate "C" primary key,
   mesh_id text collate "C" not null references mesh.mesh (id),
@@ -22,7 +23,10 @@ create table mesh.file (
   uploaded_at timestamptz,
   expires_at timestamptz,
   deleted_at timestamptz,
-  check (state <> 'shared' or (target_spec is not null and sha256 is not null and uploaded_at is not null))
+  check (
+    state <> 'shared'
+    or (target_spec is not null and sha256 is not null and uploaded_at is not null)
+  )
 );
 create index on mesh.file (mesh_id, uploaded_at desc, id desc) where state = 'shared';
 create index on mesh.file (mesh_id, state);

@@ -1,5 +1,5 @@
--- Databases of each mesh's own: what a member's own session may call. There is no table: a mesh has a schema and a
--- role on the server, or a folder of its own.
+-- Databases of each mesh's own: what a member's own session may call. There is no table: a mesh has
+-- a schema and a role on the server, or a folder of its own.
 
 CREATE SCHEMA mesh_tenant;
 GRANT USAGE ON SCHEMA mesh_tenant TO PUBLIC;
