@@ -31,9 +31,11 @@ const MAX_DELIVERIES = 8_192;
 /** Within so long of a commit there is load, and the next one waits a moment for company. */
 const BUSY_MS = 4;
 const GATHER_MS = 1;
-/** So much needs no company: the next commit starts before anybody is told of the last one. */
+/** So much needs no company: it is sent behind the commit under way, which the store goes on with. */
 const CROWD_JOBS = 64;
-/** Why jobs are refused when the commit before theirs, of which they were a part, got no answer. */
+/** Commits that the store has at once. */
+const MAX_FLIGHTS = 2;
+/** Why jobs are refused when a commit before theirs got no answer. */
 const LOST = new SqlError("unavailable", "the store's answer to a commit was lost");
 
 export interface LedgerParts {
@@ -46,6 +48,16 @@ export interface LedgerParts {
   readonly onCommit?: (tookMs: number) => void;
   /** Gets programming errors of those that are told of a commit. */
   readonly onError: (error: unknown) => void;
+}
+
+/** A commit on its way. */
+interface Flight {
+  readonly jobs: readonly MergedJob[];
+  /** Null when it could not be put together; nothing was sent then. */
+  readonly commit: MergedCommit | null;
+  readonly startMs: number;
+  /** Why it failed, null when it is on disk. Never rejects. */
+  readonly failure: Promise<unknown>;
 }
 
 /** A commit of which nobody knows whether it took place, and how to find out. */
@@ -70,7 +82,9 @@ export class Ledger {
   #scheduled = false;
   #running = false;
   #lastCommitAtMs = -Infinity;
-  #unsure: UnsureCommit | null = null;
+  /** In the order they were sent; each but the first is behind the one before it. */
+  readonly #flights: Flight[] = [];
+  readonly #unsure: UnsureCommit[] = [];
 
   constructor(parts: LedgerParts, end: { readonly lastSeq: number; readonly idKey: Uint8Array }) {
     this.ids = new MessageIds(end.idKey, parts.random);
@@ -140,6 +154,7 @@ export class Ledger {
   /** Puts a job in line; its own functions tell the outcome. */
   enqueue(job: LedgerJob): void {
     this.#queue.push(job);
+    if (this.#flights.length > 0) this.#sendBehind();
     this.#schedule();
   }
 
@@ -169,7 +184,7 @@ export class Ledger {
   /** One commit; then the next is scheduled if there is work. */
   async #run(): Promise<void> {
     try {
-      if (this.#unsure !== null) await this.#findOut(this.#unsure);
+      await this.#findOut();
       const first = this.#queue.first();
       if (first?.kind === "exclusive") {
         this.#queue.shift();
@@ -205,56 +220,78 @@ export class Ledger {
     return jobs;
   }
 
-  /**
-   * Writes commits as long as a crowd waits: the store works on the next one while those of the
-   * last one hear of it.
-   */
+  /** Writes what waits, and goes on as long as a crowd gathers behind it. */
   async #writeMany(): Promise<void> {
-    let jobs = this.#takeMerged();
-    let writing = this.#write(jobs);
-    while (await writing) {
-      const done = jobs;
-      const isCrowd = this.#queue.length >= this.#crowdJobs;
-      jobs = isCrowd ? this.#takeMerged() : [];
-      writing = jobs.length > 0 ? this.#write(jobs) : Promise.resolve(false);
-      for (const job of done) this.#tell(() => job.committed());
+    this.#send(this.#takeMerged());
+    this.#sendBehind();
+    for (let flight = this.#flights[0]; flight !== undefined; flight = this.#flights[0]) {
+      const failure = await flight.failure;
+      this.#flights.shift();
+      if (failure !== null) {
+        await this.#writeAgain(flight, failure);
+        continue;
+      }
+      this.#kept(flight);
+      // The store works on the next one while those of this one hear of it.
+      this.#sendBehind();
+      for (const job of flight.jobs) this.#tell(() => job.committed());
     }
   }
 
-  /** Writes jobs in one commit and tells them the outcome. */
-  async #writeMerged(jobs: readonly MergedJob[]): Promise<void> {
-    if (jobs.length === 0 || !await this.#write(jobs)) return;
-    for (const job of jobs) this.#tell(() => job.committed());
+  /** Sends a crowd, if one waits, behind the commits under way. */
+  #sendBehind(): void {
+    if (this.#flights.length >= MAX_FLIGHTS || this.#queue.length < this.#crowdJobs) return;
+    this.#send(this.#takeMerged());
   }
 
-  /**
-   * Writes jobs in one commit; when the store refuses it, finds the job that is to blame by
-   * halving.
-   * @returns true when they are on disk and have not been told; otherwise they have.
-   */
-  async #write(jobs: readonly MergedJob[]): Promise<boolean> {
-    if (this.#unsure !== null) {
-      this.#refuse(jobs, LOST);
-      return false;
-    }
+  #send(jobs: readonly MergedJob[]): void {
+    if (jobs.length === 0) return;
+    const last = this.#flights.at(-1);
     const startMs = this.#clock.now();
     let commit: MergedCommit;
     try {
-      commit = mergeJobs(jobs, startMs);
+      commit = mergeJobs(jobs, startMs, last?.commit?.heads);
     } catch (error) {
-      await this.#writeHalves(jobs, error);
-      return false;
+      this.#flights.push({ jobs, commit: null, startMs, failure: Promise.resolve(error) });
+      return;
     }
-    try {
-      await this.#store.commit(commit.batch);
-    } catch (error) {
-      if (keptNothing(error)) await this.#writeRest(jobs, error);
-      else this.#leaveUnsure(commit.jobs, commit.heads, error);
-      return false;
+    const failure = this.#store.commit(commit.batch, last !== undefined).then(
+      () => null,
+      (error) => error,
+    );
+    this.#flights.push({ jobs, commit, startMs, failure });
+  }
+
+  #kept({ commit, startMs }: Flight): void {
+    const nowMs = this.#clock.now();
+    this.#onCommit(nowMs - Math.max(startMs, this.#lastCommitAtMs));
+    this.#lastCommitAtMs = nowMs;
+    moveHeads(commit?.heads ?? new Map());
+  }
+
+  /** Settles a commit that failed, and then those that were sent behind it, in order. */
+  async #writeAgain(flight: Flight, failure: unknown): Promise<void> {
+    const behind = this.#flights.splice(0);
+    const outcomes = await Promise.all(behind.map(({ failure }) => failure));
+    if (keptNothingOf(flight, failure)) await this.#writeRest(flight.jobs, failure);
+    else this.#leaveUnsure(flight, failure);
+    for (const [index, follower] of behind.entries()) {
+      const outcome = outcomes[index];
+      if (keptNothingOf(follower, outcome)) await this.#writeMerged(follower.jobs);
+      else this.#leaveUnsure(follower, outcome);
     }
-    this.#onCommit(this.#clock.now() - startMs);
-    moveHeads(commit.heads);
-    return true;
+  }
+
+  /** Writes jobs in one commit that nothing is sent behind, and tells them the outcome. */
+  async #writeMerged(jobs: readonly MergedJob[]): Promise<void> {
+    if (this.#unsure.length > 0) return this.#refuse(jobs, LOST);
+    this.#send(jobs);
+    const flight = this.#flights.pop();
+    if (flight === undefined) return;
+    const failure = await flight.failure;
+    if (failure !== null) return await this.#writeAgain(flight, failure);
+    this.#kept(flight);
+    for (const job of jobs) this.#tell(() => job.committed());
   }
 
   /** The store kept nothing of `jobs`: answers those it has already and tries the others again. */
@@ -271,12 +308,9 @@ export class Ledger {
         job.dropped();
       });
     }
-    if (sifted.duplicates.length > 0) await this.#writeMerged(sifted.rest);
-    else await this.#writeHalves(jobs, error);
-  }
-
-  async #writeHalves(jobs: readonly MergedJob[], error: unknown): Promise<void> {
+    if (sifted.duplicates.length > 0) return await this.#writeMerged(sifted.rest);
     if (jobs.length === 1) return this.#refuse(jobs, error);
+    // Somebody is to blame: found by halving.
     const middle = jobs.length >> 1;
     await this.#writeMerged(jobs.slice(0, middle));
     await this.#writeMerged(jobs.slice(middle));
@@ -289,36 +323,43 @@ export class Ledger {
     } catch (failure) {
       const { heads, cause } = failure as ExclusiveFailure;
       if (heads === null || keptNothing(cause)) this.#refuse([job], cause);
-      else this.#leaveUnsure([job], heads, cause);
+      else this.#leaveJobsUnsure([job], heads, cause);
       return;
     }
     moveHeads(heads);
     this.#tell(() => job.committed());
   }
 
+  #leaveUnsure({ jobs, commit }: Flight, cause: unknown): void {
+    this.#leaveJobsUnsure(jobs, commit?.heads ?? new Map(), cause);
+  }
+
   /**
    * Nobody knows whether the commit took place: the senders hear so, and the next run finds out
    * first.
    */
-  #leaveUnsure(
+  #leaveJobsUnsure(
     jobs: readonly LedgerJob[],
     heads: ReadonlyMap<Mesh, string>,
     cause: unknown,
   ): void {
-    this.#unsure = { jobs, heads };
+    this.#unsure.push({ jobs, heads });
     const error = storeError(cause);
     for (const job of jobs) this.#tell(() => job.failed(error));
   }
 
-  /** Asks the store whether an unsure commit took place and acts on the answer. */
-  async #findOut({ jobs, heads }: UnsureCommit): Promise<void> {
-    const [chain] = heads;
-    const kept = chain !== undefined && await this.#store.hasAudit(chain[0].id, chain[1]);
-    this.#unsure = null;
-    if (kept) moveHeads(heads);
-    for (const job of jobs) {
-      if (job.kind !== "send") continue;
-      this.#tell(() => kept ? job.committed() : job.dropped());
+  /** Asks the store whether unsure commits took place, in their order, and acts on the answers. */
+  async #findOut(): Promise<void> {
+    for (let unsure = this.#unsure[0]; unsure !== undefined; unsure = this.#unsure[0]) {
+      const { jobs, heads } = unsure;
+      const [chain] = heads;
+      const kept = chain !== undefined && await this.#store.hasAudit(chain[0].id, chain[1]);
+      this.#unsure.shift();
+      if (kept) moveHeads(heads);
+      for (const job of jobs) {
+        if (job.kind !== "send") continue;
+        this.#tell(() => kept ? job.committed() : job.dropped());
+      }
     }
   }
 
@@ -352,6 +393,11 @@ export class Ledger {
       this.#onError(error);
     }
   }
+}
+
+/** Whether the store certainly has nothing of a commit, which then may be written again. */
+function keptNothingOf({ commit }: Flight, failure: unknown): boolean {
+  return commit === null || keptNothing(failure);
 }
 
 function moveHeads(heads: ReadonlyMap<Mesh, string>): void {

@@ -78,22 +78,28 @@ export interface ExclusiveJob {
 export type MergedJob = SendJob | WriteJob | ClosingJob;
 export type LedgerJob = MergedJob | ExclusiveJob;
 
+const NO_HEADS: ReadonlyMap<Mesh, string> = new Map();
+
 /** The audit chains as they will stand when a commit has taken place. */
 export interface ChainedAudits {
   readonly rows: AuditRow[];
   readonly heads: ReadonlyMap<Mesh, string>;
 }
 
-/** Chains audit entries to the heads of their meshes, which do not move yet. */
+/**
+ * Chains audit entries to the heads of their meshes, which do not move yet.
+ * @param ahead where chains will stand when the commit under way has taken place.
+ */
 export function chainAudits(
   entries: readonly { readonly mesh: Mesh; readonly entry: AuditEntry }[],
   nowMs: number,
+  ahead: ReadonlyMap<Mesh, string> = NO_HEADS,
 ): ChainedAudits {
   const rows: AuditRow[] = [];
   const heads = new Map<Mesh, string>();
   const createdAt = new Date(nowMs).toISOString();
   for (const { mesh, entry } of entries) {
-    const prevHash = heads.get(mesh) ?? mesh.auditHead;
+    const prevHash = heads.get(mesh) ?? ahead.get(mesh) ?? mesh.auditHead;
     const actorMemberId = entry.actor?.id ?? null;
     const { event: eventType, payload } = entry;
     const hash = auditHash({
@@ -126,8 +132,16 @@ export interface MergedCommit {
   readonly heads: ReadonlyMap<Mesh, string>;
 }
 
-/** Merges jobs into one commit; what one member sends to one target at one priority shares an audit row. */
-export function mergeJobs(jobs: readonly MergedJob[], nowMs: number): MergedCommit {
+/**
+ * Merges jobs into one commit; what one member sends to one target at one priority shares an audit
+ * row.
+ * @param ahead as for `chainAudits`.
+ */
+export function mergeJobs(
+  jobs: readonly MergedJob[],
+  nowMs: number,
+  ahead?: ReadonlyMap<Mesh, string>,
+): MergedCommit {
   const statements: SqlStatement[] = [];
   const messages: MessageRow[] = [];
   const cursors: CursorRow[] = [];
@@ -161,7 +175,7 @@ export function mergeJobs(jobs: readonly MergedJob[], nowMs: number): MergedComm
       seen.push(...job.seen);
     }
   }
-  const { rows: audits, heads } = chainAudits(entries, nowMs);
+  const { rows: audits, heads } = chainAudits(entries, nowMs, ahead);
   const batch = commitBatch({ statements, messages, cursors, receipts, seen, audits });
   return { jobs, batch, heads };
 }

@@ -1,6 +1,7 @@
 /** Tests of the ledger: one line for all writes, and what becomes of those that fail. */
 import assert from "node:assert/strict";
 import { AUDIT_GENESIS } from "../../crypto/audit_hash.ts";
+import { BatchLine } from "../../storage/sql/batch_line.ts";
 import { SqlError, type SqlErrorKind } from "../../storage/sql/port.ts";
 import type { CommitBatch, MessageRow } from "../../storage/sql/queries/message_store.ts";
 import { FakeClock } from "../../tests/sim/fake_clock.ts";
@@ -18,6 +19,9 @@ class TestStore extends MemoryMessageStore {
   readonly batches: CommitBatch[] = [];
   failure: (batch: CommitBatch) => { kind: SqlErrorKind; kept: boolean } | null = () => null;
   down = false;
+  /** What a commit waits for. */
+  held: Promise<void> = Promise.resolve();
+  readonly #line = new BatchLine();
 
   /** The ids of the messages that their sender calls so. */
   ids(...names: string[]): string[] {
@@ -25,8 +29,13 @@ class TestStore extends MemoryMessageStore {
     return names.map((name) => rows.find((row) => row.clientMessageId === name)?.id ?? "");
   }
 
-  override async commit(batch: CommitBatch): Promise<void> {
+  override commit(batch: CommitBatch, behind = false): Promise<void> {
+    return this.#line.add(behind, () => this.#commit(batch));
+  }
+
+  async #commit(batch: CommitBatch): Promise<void> {
     this.batches.push(batch);
+    await this.held;
     const failure = this.failure(batch);
     if (failure === null || failure.kept) await super.commit(batch);
     if (failure !== null) throw new SqlError(failure.kind, "made to fail");
@@ -113,19 +122,79 @@ Deno.test("what waits while a commit runs shares the next one, in order", async 
   assert.deepEqual(texts, [["one"], ["two", "three"]]);
 });
 
-Deno.test("with a crowd waiting, the next commit starts before the last one is told", async () => {
-  const { ledger, store, clock } = await openLedger();
-  const told: string[] = [];
-  for (let index = 0; index < 400; index++) {
-    ledger.enqueue({
-      ...job(`${index}`, told),
-      committed: () => told.push(`${index} told at commit ${store.batches.length}`),
-    });
-  }
+/** Starts a commit of one job and, while the store has it, puts `crowd` in line. */
+async function crowdBehind(
+  { ledger, store, clock }: Awaited<ReturnType<typeof openLedger>>,
+  first: SendJob,
+  crowd: readonly SendJob[],
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.held = promise;
+  ledger.enqueue(first);
   await clock.advance(5);
-  assert.deepEqual(told, Array.from({ length: 400 }, (_, index) => `${index} told at commit 2`));
-  assert.equal(store.audits.at(-1)?.hash, mesh.auditHead, "the chain is whole");
+  for (const each of crowd) ledger.enqueue(each);
+  await clock.advance(5);
+  resolve();
+  await clock.advance(20);
+}
+
+function crowd(told: string[]): SendJob[] {
+  return Array.from({ length: 70 }, (_, index) => job(`${index}`, told));
+}
+
+Deno.test("a crowd goes to the store behind the commit under way, and the chain is whole", async () => {
+  const opened = await openLedger();
+  const told: string[] = [];
+  await crowdBehind(opened, job("first", told), crowd(told));
+  const { store } = opened;
+  assert.deepEqual(store.batches.map(({ messages }) => messages.length), [1, 64, 6]);
+  assert.deepEqual(
+    told,
+    ["first", ...crowd([]).map(({ row }) => row.clientMessageId)].map((name) =>
+      `${name} committed`
+    ),
+  );
+  assert.deepEqual(
+    store.audits.map(({ prevHash }) => prevHash),
+    [AUDIT_GENESIS, ...store.audits.slice(0, -1).map(({ hash }) => hash)],
+  );
 });
+
+Deno.test("behind a refused commit nothing is kept, and all but the one to blame comes again", async () => {
+  const opened = await openLedger();
+  const { store } = opened;
+  store.failure = ({ messages }) =>
+    messages.some(({ clientMessageId }) => clientMessageId === "bad")
+      ? { kind: "invalid", kept: false }
+      : null;
+  const told: string[] = [];
+  await crowdBehind(opened, job("bad", told), crowd(told));
+  assert.deepEqual(told.slice(0, 3), ["bad internal", "bad dropped", "0 committed"]);
+  assert.equal(told.at(-1), "69 committed");
+  const seqs = [...store.messages.keys()];
+  assert.deepEqual(seqs, seqs.toSorted((a, b) => a - b));
+  assert.equal(store.audits[0]?.prevHash, AUDIT_GENESIS);
+  assert.equal(store.audits.at(-1)?.hash, mesh.auditHead);
+});
+
+for (const kept of [true, false]) {
+  const outcome = kept ? "was kept" : "was not kept";
+  Deno.test(`behind a commit without an answer that ${outcome} a crowd is refused, and stored nowhere`, async () => {
+    const opened = await openLedger();
+    const { store, ledger, clock } = opened;
+    store.failure = ({ messages }) =>
+      messages[0]?.clientMessageId === "lost" ? { kind: "unavailable", kept } : null;
+    const told: string[] = [];
+    await crowdBehind(opened, job("lost", told), crowd(told).slice(0, 64));
+    assert.deepEqual(told.slice(0, 3), ["lost unavailable", "0 unavailable", "0 dropped"]);
+    ledger.enqueue(job("next", told));
+    await clock.advance(5);
+    const fate = kept ? "lost committed" : "lost dropped";
+    assert.deepEqual(told.slice(-2), [fate, "next committed"]);
+    assert.equal(store.messages.size, kept ? 2 : 1);
+    assert.equal(store.audits.at(-1)?.hash, mesh.auditHead, "the chain is whole");
+  });
+}
 
 Deno.test("sends to one target share an audit row of their commit, and the chain goes on", async () => {
   const { ledger, store, clock } = await openLedger();

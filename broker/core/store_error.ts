@@ -2,7 +2,7 @@
  * How failures of the store appear to those who asked for something.
  */
 import { ObjectsError } from "../../storage/objects/port.ts";
-import { SqlError } from "../../storage/sql/port.ts";
+import { SqlError, type SqlErrorKind } from "../../storage/sql/port.ts";
 import { MeshError } from "../api/errors.ts";
 
 /** Returns the error to answer with for `error`; one that may cross the wire is passed on. */
@@ -25,10 +25,12 @@ export function storeError(error: unknown): MeshError {
   return new MeshError("internal", "The broker failed to store this", { cause: error });
 }
 
+const KEPT_NOTHING: ReadonlySet<SqlErrorKind> = new Set(["conflict", "invalid", "skipped"]);
+
 /**
- * Returns whether the store certainly kept nothing: it refused a value or a constraint. After any
- * other failure the commit may have taken place although its answer was lost.
+ * Returns whether the store certainly kept nothing: it refused a value or a constraint, or never
+ * began. After any other failure the commit may have taken place although its answer was lost.
  */
 export function keptNothing(error: unknown): boolean {
-  return error instanceof SqlError && (error.kind === "conflict" || error.kind === "invalid");
+  return error instanceof SqlError && KEPT_NOTHING.has(error.kind);
 }

@@ -10,6 +10,7 @@ const KINDS: readonly SqlErrorKind[] = [
   "full",
   "conflict",
   "invalid",
+  "skipped",
   "other",
 ];
 
@@ -23,6 +24,7 @@ Deno.test("each kind of failure has its code, and its text stays inside", () => 
     "unavailable",
     "unavailable",
     "storage_full",
+    "internal",
     "internal",
     "internal",
     "internal",
@@ -40,6 +42,7 @@ Deno.test("only a refusal by the database is certain to have kept nothing", () =
   assert.deepEqual(KINDS.filter((kind) => keptNothing(new SqlError(kind, ""))), [
     "conflict",
     "invalid",
+    "skipped",
   ]);
   assert.equal(keptNothing(new Error("x")), false);
 });

@@ -134,6 +134,12 @@ export class PgliteSql implements Sql {
     return results.map((result) => rowsOf<Row>(result));
   }
 
+  async batchInLine(statements: readonly SqlStatement[], behind: boolean): Promise<void> {
+    const bound = bindStatements(statements);
+    const line = behind ? "behind" : "first";
+    await this.#admit(() => this.#channel.request({ kind: "run", statements: bound, line }));
+  }
+
   async transaction<T>(run: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return await this.#admit(() => this.#transact(run));
   }

@@ -39,7 +39,12 @@ export interface ResultSet {
 export type EngineCommand =
   | { readonly kind: "initialise"; readonly options: EngineOptions }
   | { readonly kind: "open"; readonly options: EngineOptions }
-  | { readonly kind: "run"; readonly statements: BoundStatements }
+  | {
+    readonly kind: "run";
+    readonly statements: BoundStatements;
+    /** A batch of the line: `behind` runs only if the one before it was kept. */
+    readonly line?: "first" | "behind";
+  }
   | { readonly kind: "script"; readonly text: string }
   | { readonly kind: "dump" }
   | { readonly kind: "close" };

@@ -2,6 +2,7 @@
  * The thread that PGlite runs in: takes commands one after the other and answers each, so that
  * neither WebAssembly nor a commit's wait for the disk ever stops the thread that routes.
  */
+import { BatchLine } from "./batch_line.ts";
 import { initialiseFolder } from "./pglite_folder.ts";
 import { EngineDiedError, PgliteEngine } from "./pglite_engine.ts";
 import type {
@@ -19,6 +20,7 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 let engine: PgliteEngine | null = null;
+const line = new BatchLine();
 let turn: Promise<void> = Promise.resolve();
 
 scope.onmessage = (event) => {
@@ -50,6 +52,10 @@ async function maintain(): Promise<void> {
 }
 
 async function execute(command: EngineCommand): Promise<unknown> {
+  if (command.kind === "run" && command.line !== undefined) {
+    const { line: place, ...batch } = command;
+    return await line.add(place === "behind", () => execute(batch));
+  }
   if (command.kind === "initialise") {
     await initialiseFolder(command.options, { onNotification, onFatal: fatal });
     return null;

@@ -59,6 +59,12 @@ export interface Sql extends SqlExecutor {
    */
   batch(statements: readonly SqlStatement[]): Promise<Row[][]>;
   /**
+   * As `batch`, for the one writer that need not wait: its batches run in the order they were sent.
+   * @param behind sent while the one before it is under way: it runs only if that one is kept, and
+   *   is refused with kind `skipped` otherwise.
+   */
+  batchInLine(statements: readonly SqlStatement[], behind: boolean): Promise<void>;
+  /**
    * Runs `run` in one transaction: committed when it resolves, rolled back when it rejects, and when
    * one of its statements failed even if `run` caught that (PostgreSQL aborts there). With the
    * embedded driver nothing else runs meanwhile: wait for nothing but `tx` inside, and never for
@@ -84,9 +90,17 @@ export type Row = Record<string, unknown>;
  * What a failure means to the caller:
  * `unavailable` (no connection; try again later), `conflict` (a constraint, or a serialisation
  * failure or deadlock), `full` (the disk or another resource), `timeout` (cancelled for taking too
- * long), `invalid` (a value or a statement PostgreSQL refuses), `other`.
+ * long), `invalid` (a value or a statement PostgreSQL refuses), `skipped` (never begun: see
+ * `batchInLine`), `other`.
  */
-export type SqlErrorKind = "unavailable" | "conflict" | "full" | "timeout" | "invalid" | "other";
+export type SqlErrorKind =
+  | "unavailable"
+  | "conflict"
+  | "full"
+  | "timeout"
+  | "invalid"
+  | "skipped"
+  | "other";
 
 /** A database failure, without parameter values: its message may go to a log. */
 export class SqlError extends Error {

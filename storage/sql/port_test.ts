@@ -199,6 +199,23 @@ eachDriver("a batch that fails keeps nothing, and the store goes on", async (ope
   });
 });
 
+eachDriver("batches in line run in order, and behind one that fails none does", async (open) => {
+  const sql = await open();
+  await withTable(sql, "id int4 PRIMARY KEY, sum int8", async (table) => {
+    const insert = (id: number) => [{
+      text: `INSERT INTO ${table} SELECT $1, coalesce(sum(id), 0) FROM ${table}`,
+      params: [id],
+    }];
+    await Promise.all([1, 2, 3].map((id) => sql.batchInLine(insert(id), id > 1)));
+    const failed = [2, 4, 5].map((id) => failureOf(sql.batchInLine(insert(id), id !== 2)));
+    const kinds = (await Promise.all(failed)).map(({ kind }) => kind);
+    assert.deepEqual(kinds, ["conflict", "skipped", "skipped"]);
+    await sql.batchInLine(insert(6), false);
+    const rows = await sql.query(`SELECT id, sum FROM ${table} ORDER BY id`);
+    assert.deepEqual(rows, [[1, 0], [2, 1], [3, 3], [6, 6]].map(([id, sum]) => ({ id, sum })));
+  });
+});
+
 eachDriver("a check deferred to the commit fails the batch", async (open) => {
   const sql = await open();
   await withTable(sql, "id int4 UNIQUE DEFERRABLE INITIALLY DEFERRED", async (table) => {

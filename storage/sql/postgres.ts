@@ -4,6 +4,7 @@
  * `unavailable`.
  */
 import postgres from "postgres";
+import { BatchLine } from "./batch_line.ts";
 import { type Row, type Sql, SqlError, type SqlStatement, type SqlTransaction } from "./port.ts";
 import { asSqlError } from "./sql_failure.ts";
 import { DECODERS, encodeStatement } from "./values.ts";
@@ -101,6 +102,7 @@ export class PostgresSql implements Sql {
   readonly databaseUrl: string;
   readonly #pool: Pool;
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #line = new BatchLine();
   #closing: Promise<void> | null = null;
 
   constructor(pool: Pool, databaseUrl: string, durability: string) {
@@ -127,6 +129,12 @@ export class PostgresSql implements Sql {
         Promise.all(statements.map((statement) => rowsOf<Row>(tx, statement)))
       )
     );
+  }
+
+  batchInLine(statements: readonly SqlStatement[], behind: boolean): Promise<void> {
+    return this.#line.add(behind, async () => {
+      await this.batch(statements);
+    });
   }
 
   async transaction<T>(run: (tx: SqlTransaction) => Promise<T>): Promise<T> {

@@ -8,6 +8,7 @@ import type {
   MessageRow,
   MessageStore,
 } from "../../storage/sql/queries/message_store.ts";
+import { BatchLine } from "../../storage/sql/batch_line.ts";
 import { SqlError } from "../../storage/sql/port.ts";
 import type { FakeClock } from "./fake_clock.ts";
 import type { SeededRandom } from "./seeded_random.ts";
@@ -28,6 +29,7 @@ export class UnreliableStore implements MessageStore {
   readonly #inner: MessageStore;
   readonly #world: StoreWorld;
   #crashed = false;
+  readonly #line = new BatchLine();
   #commitUnderWay: (() => Promise<void>) | null = null;
 
   constructor(inner: MessageStore, world: StoreWorld) {
@@ -42,7 +44,11 @@ export class UnreliableStore implements MessageStore {
     if (commit !== null && this.#world.random.chance(0.5)) this.#world.track(commit());
   }
 
-  commit(batch: CommitBatch): Promise<void> {
+  commit(batch: CommitBatch, behind = false): Promise<void> {
+    return this.#line.add(behind, () => this.#commit(batch));
+  }
+
+  #commit(batch: CommitBatch): Promise<void> {
     // The rows may be numbered anew after a failure.
     const messages = batch.messages.map((row) => ({ ...row }));
     const write = async () => {

@@ -145,8 +145,10 @@ export interface MessageStore {
   /**
    * Writes all of the batch in one transaction, or nothing; resolves when it is on disk. Fails with
    * kind `conflict` when a (sender, client message id) exists already.
+   * @param behind sent while the commit before it is under way: it takes place only if that one
+   *   does, and fails with kind `skipped` otherwise.
    */
-  commit(batch: CommitBatch): Promise<void>;
+  commit(batch: CommitBatch, behind?: boolean): Promise<void>;
   /** The highest place in the log that was ever closed or is still stored; 0 for none. */
   lastSeq(): Promise<number>;
   /** 16 bytes, always the same: the key between places in the log and message ids. */

@@ -55,14 +55,14 @@ export class SqlMessageStore implements MessageStore {
     this.#sql = sql;
   }
 
-  async commit(batch: CommitBatch): Promise<void> {
+  async commit(batch: CommitBatch, behind = false): Promise<void> {
     const statements: SqlStatement[] = [...batch.statements];
     if (batch.messages.length > 0) statements.push(...insertMessages(batch.messages));
     if (batch.cursors.length > 0) statements.push(writeCursors(batch.cursors));
     if (batch.receipts.length > 0) statements.push(insertReceipts(batch.receipts));
     if (batch.seen.length > 0) statements.push(insertSeen(batch.seen));
     if (batch.audits.length > 0) statements.push(insertAudits(batch.audits));
-    if (statements.length > 0) await this.#sql.batch(statements);
+    if (statements.length > 0) await this.#sql.batchInLine(statements, behind);
   }
 
   async lastSeq(): Promise<number> {
