@@ -1,7 +1,6 @@
 /**
  * Calls an operation that is known by its frame type alone, as local clients name it.
  */
-import { opByWire } from "../../broker/api/catalog.ts";
 import { LocalError } from "./local_error.ts";
 import type { MeshPeerApi } from "./mesh_peer_api.ts";
 
@@ -24,6 +23,8 @@ export async function callByWire(
   input: Readonly<Record<string, unknown>>,
   options: { readonly sessionId?: string; readonly timeoutMs?: number } = {},
 ): Promise<Record<string, unknown>> {
+  // Loaded where it is used first: an agent that only carries messages needs few of the operations.
+  const { opByWire } = await import("../../broker/api/catalog.ts");
   const op = opByWire.get(wire);
   if (op === undefined || RESERVED.has(wire)) {
     throw new LocalError("invalid_argument", `"${wire}" is no operation for clients`, {

@@ -1,7 +1,7 @@
 /**
  * One joined mesh at work: connections, stores, sending, receiving and key duties wired together. `MeshPeer` is its face.
  */
-import { events } from "../../broker/api/catalog.ts";
+import { stateEvents } from "../../broker/api/state.ts";
 import type { HelloAck } from "../../broker/api/hello.ts";
 import { members } from "../../broker/api/members.ts";
 import { presence } from "../../broker/api/presence.ts";
@@ -43,10 +43,8 @@ export interface PeerRuntimeOptions {
 function controlSessionOf(memberId: string): string {
   return `agent-${memberId}`;
 }
-/** Frames of their own that tell what changed, as `state_change` does. */
-const EVENT_FRAMES: ReadonlySet<string> = new Set(
-  events.flatMap(({ name, wire }) => name === null ? [wire] : []),
-);
+/** Frames of their own that tell what changed, as system events do. */
+const EVENT_FRAMES: ReadonlySet<string> = new Set([stateEvents.stateChange.wire]);
 const DIRECTORY_EVENTS: ReadonlySet<string> = new Set([
   "member_added",
   "member_removed",

@@ -2,7 +2,7 @@
  * Tells the meshes what each session does: at once when it changes, again while it lasts (a broker takes `working` back
  * after a minute of silence), and once more when a mesh is reached again. Where no hook speaks, the transcript is asked.
  */
-import { callByWire } from "../core/call_by_wire.ts";
+import { presence } from "../../broker/api/presence.ts";
 import { summarizeError } from "../core/local_error.ts";
 import type { MeshPeerApi } from "../core/mesh_peer_api.ts";
 import type { AgentLog } from "./agent_log.ts";
@@ -102,7 +102,7 @@ export class StatusReporter {
     try {
       const { sessionId } = session;
       const options = { sessionId, timeoutMs: CALL_TIMEOUT_MS };
-      await callByWire(peer, "set_status", { status, source }, options);
+      await peer.call(presence.setStatus, { status, source }, options);
     } catch (error) {
       if (reported.get(meshId) === report) reported.delete(meshId);
       this.#log.info("status_not_reported", { mesh: meshId, code: summarizeError(error).code });
