@@ -11,6 +11,7 @@ import {
   ObjectsError,
   type ObjectUpload,
 } from "../../storage/objects/port.ts";
+import { Turns } from "../../storage/vectors/turns.ts";
 import { MeshError } from "../api/errors.ts";
 import type { Limits } from "../api/limits.ts";
 import type { Clock } from "./clock.ts";
@@ -48,6 +49,7 @@ export class Transfers {
   readonly #metrics: Pick<Metrics, "fileBytes" | "fileTransfers">;
   readonly #writers = new Map<string, Writer>();
   readonly #hashes = new UploadHashes();
+  readonly #turns = new Turns();
   #running = 0;
 
   constructor(
@@ -72,6 +74,14 @@ export class Transfers {
   /** Whether a request writes to this upload. */
   isWriting(fileId: string): boolean {
     return this.#writers.has(fileId);
+  }
+
+  /**
+   * Runs what a member does about an upload after whatever it began before: a second commit must not find the first
+   * half done, and take the shared bytes for lost ones.
+   */
+  async inTurn<T>(memberId: string, fileId: string, work: () => Promise<T>): Promise<T> {
+    return await this.#turns.take(`${memberId} ${fileId}`, work);
   }
 
   /** How many bytes of an upload are stored. @throws {ObjectsError} */

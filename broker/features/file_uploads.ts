@@ -60,54 +60,20 @@ export const fileUploads: Handlers<typeof contract, Call> = {
   },
 
   async resumeFileUpload(call, { fileId }) {
-    const { broker, connection: { mesh } } = call;
-    const row = await ownUpload(call, fileId);
-    await broker.transfers.stop(fileId);
-    const offset = await orLost(call, row, () => broker.transfers.offset(uploadPlace(row)));
-    const statements = [touchUpload(mesh.id, fileId, broker.clock.now())];
-    await broker.ledger.append({ mesh, statements, audits: [] });
-    return uploadUrl(broker, row, offset);
+    return await inTurn(call, fileId, () => resume(call, fileId));
   },
 
   async commitFileUpload(call, input) {
-    const { broker, connection: { mesh, member } } = call;
-    const { fileId, sha256 } = input;
-    const row = await ownUpload(call, fileId);
-    requireKeys(call, input);
-    const stored = await orLost(call, row, () => broker.transfers.finish(uploadPlace(row)));
-    if (stored !== sha256) {
-      await drop(call, row, "bad_digest");
-      throw new MeshError(
-        "bad_digest",
-        "the bytes that arrived have another SHA-256; they are dropped, start the upload again",
-      );
-    }
-    const atMs = broker.clock.now();
-    await broker.ledger.transact(mesh, async (tx) => {
-      // A rotation may have come between the check and now.
-      requireKeys(call, input);
-      const { epoch, wrappedKey, sealedKeys = [] } = input;
-      const wrapped = epoch === undefined || wrappedKey === undefined
-        ? null
-        : { epoch, wrappedKey };
-      const sharing = { sha256, atMs, byPubkey: member.pubkey, wrapped, sealedKeys };
-      if (!await shareUpload(tx, mesh.id, fileId, sharing)) throw noUpload(fileId);
-      const payload = {
-        fileId,
-        sizeBytes: row.sizeBytes,
-        sharedWith: wrapped === null ? sealedKeys.map(({ pubkey }) => pubkey) : "mesh",
-      };
-      return { result: null, audits: [{ event: "file_shared", actor: member, payload }] };
-    });
-    broker.transfers.forget(fileId);
-    return { file: await announced(call, fileId, input, atMs) };
+    return await inTurn(call, input.fileId, () => commit(call, input));
   },
 
   async cancelFileUpload(call, { fileId }) {
-    const row = await ownUpload(call, fileId);
-    await call.broker.transfers.stop(fileId);
-    await drop(call, row, "cancelled");
-    return { fileId };
+    return await inTurn(call, fileId, async () => {
+      const row = await ownUpload(call, fileId);
+      await call.broker.transfers.stop(fileId);
+      await drop(call, row, "cancelled");
+      return { fileId };
+    });
   },
 
   async listFileUploads({ broker, connection: { mesh, member } }) {
@@ -124,6 +90,56 @@ export const fileUploads: Handlers<typeof contract, Call> = {
     };
   },
 };
+
+function inTurn<T>(
+  { broker, connection: { member } }: Call,
+  fileId: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  return broker.transfers.inTurn(member.id, fileId, work);
+}
+
+async function resume(call: Call, fileId: string) {
+  const { broker, connection: { mesh } } = call;
+  const row = await ownUpload(call, fileId);
+  await broker.transfers.stop(fileId);
+  const offset = await orLost(call, row, () => broker.transfers.offset(uploadPlace(row)));
+  const statements = [touchUpload(mesh.id, fileId, broker.clock.now())];
+  await broker.ledger.append({ mesh, statements, audits: [] });
+  return uploadUrl(broker, row, offset);
+}
+
+async function commit(call: Call, input: CommitInput) {
+  const { broker, connection: { mesh, member } } = call;
+  const { fileId, sha256 } = input;
+  const row = await ownUpload(call, fileId);
+  requireKeys(call, input);
+  const stored = await orLost(call, row, () => broker.transfers.finish(uploadPlace(row)));
+  if (stored !== sha256) {
+    await drop(call, row, "bad_digest");
+    throw new MeshError(
+      "bad_digest",
+      "the bytes that arrived have another SHA-256; they are dropped, start the upload again",
+    );
+  }
+  const atMs = broker.clock.now();
+  await broker.ledger.transact(mesh, async (tx) => {
+    // A rotation may have come between the check and now.
+    requireKeys(call, input);
+    const { epoch, wrappedKey, sealedKeys = [] } = input;
+    const wrapped = epoch === undefined || wrappedKey === undefined ? null : { epoch, wrappedKey };
+    const sharing = { sha256, atMs, byPubkey: member.pubkey, wrapped, sealedKeys };
+    if (!await shareUpload(tx, mesh.id, fileId, sharing)) throw noUpload(fileId);
+    const payload = {
+      fileId,
+      sizeBytes: row.sizeBytes,
+      sharedWith: wrapped === null ? sealedKeys.map(({ pubkey }) => pubkey) : "mesh",
+    };
+    return { result: null, audits: [{ event: "file_shared", actor: member, payload }] };
+  });
+  broker.transfers.forget(fileId);
+  return { file: await announced(call, fileId, input, atMs) };
+}
 
 /** @throws {MeshError} `limit` when the mesh has no room for so many bytes more, or the member for an upload. */
 async function requireRoom(

@@ -226,8 +226,16 @@ brokerTest("an upload is not committed before its bytes are here, nor twice", as
   const answers = await Promise.all([
     owner.request("commit_file_upload", commit),
     owner.request("commit_file_upload", commit),
+    owner.request("commit_file_upload", { ...commit, sha256: "0".repeat(64) }),
+    owner.request("cancel_file_upload", { fileId }),
+    owner.request("resume_file_upload", { fileId }),
   ]);
-  assert.deepEqual(answers.map(({ type, code }) => code ?? type), ["file_shared", "not_found"]);
+  const [first, ...later] = answers.map(({ type, code }) => code ?? type);
+  assert.equal(first, "file_shared");
+  assert.deepEqual(new Set(later), new Set(["not_found"]));
+  // What came too late did not take the shared bytes for those of an upload.
+  const { url: download } = await owner.request("get_file", { fileId });
+  assert.equal((await fetchBytes(String(download))).status, 200);
 });
 
 brokerTest("an upload whose bytes are gone is given up, and says so", async (broker) => {
