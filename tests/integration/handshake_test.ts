@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { PROTOCOL_REVISION } from "../../broker/api/revisions.ts";
 import { makeAttestation, signHello, signSessionHello } from "../../crypto/hello_proof.ts";
 import { generateKeyPair } from "../../crypto/sign.ts";
 import { markLeft, markRevoked } from "../../storage/sql/queries/members.ts";
@@ -36,7 +37,7 @@ brokerTest("a hello is answered with the member, the mesh and the limits", async
   assert.equal(ack.memberId, ada!.id);
   assert.equal(ack.memberRole, "owner");
   assert.equal(ack.memberDisplayName, "Ada's agent");
-  assert.equal(ack.protocolVersion, 2);
+  assert.equal(ack.protocolVersion, PROTOCOL_REVISION);
   const mesh = ack.mesh as Frame;
   assert.equal(mesh.id, ada!.meshId);
   assert.equal(mesh.ownerPubkey, ada!.keys.publicKey);
