@@ -167,7 +167,7 @@ brokerTest("what belongs to another mesh cannot be reached by its id", async (br
   const [sender, outsider] = [await broker.join(ada!), await broker.join(eve!)];
   const recipient = await broker.join(bob!);
   const ack = await sender.request("send", { targetSpec: "Bob", priority: "now", ...SEALED });
-  const { messageId } = await recipient.nextOf("push");
+  const { messageId } = await recipient.nextMessage();
   assert.equal(messageId, ack.messageId);
   const foreignAck = await outsider.request("client_ack", { brokerMessageId: messageId });
   assert.equal(foreignAck.closed, 0);

@@ -39,7 +39,7 @@ brokerTest(
       return peers.some((peer) => peer.memberId === bob!.id && peer.online === false);
     });
     const again = await broker.join(bob!);
-    assert.equal((await again.nextOf("push")).messageId, messageId);
+    assert.equal((await again.nextMessage()).messageId, messageId);
     const metrics = await (await fetch(`${broker.broker.url}/metrics`)).text();
     assert.match(metrics, /broker_connections_cut_total\{reason="slow_reader"\} 1/);
     await slow.cut();

@@ -174,7 +174,7 @@ brokerTest(
     assert.equal((await send(owner, "Bob")).type, "ack");
     assert.deepEqual((await peer.request("set_grants", { grants: { [from]: null } })).grants, {});
     const { messageId } = await send(owner, "Bob");
-    assert.equal((await peer.nextOf("push")).messageId, messageId);
+    assert.equal((await peer.nextMessage()).messageId, messageId);
   },
 );
 

@@ -19,7 +19,7 @@ eachDriver(
       assert.equal(ack.id, "1");
       assert.equal(ack.queued, true);
       assert.equal(ack.recipients, 1);
-      const push = await recipient.nextOf("push");
+      const push = await recipient.nextMessage();
       assert.equal(push.messageId, ack.messageId);
       assert.equal(push.ciphertext, SEALED.ciphertext);
       const acked = await recipient.request("client_ack", { brokerMessageId: push.messageId });

@@ -25,11 +25,6 @@ async function send(peer: TestPeer, id: string): Promise<Frame> {
   return await peer.request("send", input);
 }
 
-/** The next message that comes, among what else is pushed. */
-async function nextMessage(peer: TestPeer): Promise<Frame> {
-  return await peer.next(({ type, subtype }) => type === "push" && subtype === undefined);
-}
-
 /** A database of its own, reached directly and over a proxy. */
 async function proxiedStore() {
   const direct = await openTestStore("postgres");
@@ -59,7 +54,7 @@ Deno.test({
       const [unused] = await broker.mesh("Cyd");
       const [sender, recipient] = [await broker.join(ada!), await broker.join(bob!)];
       assert.equal((await send(sender, "m1")).type, "ack");
-      await nextMessage(recipient);
+      await recipient.nextMessage();
       await proxy.stop();
       const refused = await send(sender, "m2");
       assert.equal(refused.code, "unavailable");
@@ -75,7 +70,7 @@ Deno.test({
         const answer = await send(sender, "m2");
         return answer.type === "ack" ? answer : null;
       });
-      assert.equal((await nextMessage(recipient)).messageId, again.messageId);
+      assert.equal((await recipient.nextMessage()).messageId, again.messageId);
       assert.equal((await send(sender, "m2")).messageId, again.messageId);
       assert.deepEqual((await sender.request("mesh_info")).yourGroups, []);
       await broker.join(unused!);
@@ -152,7 +147,7 @@ eachDriver("a full disk is told as storage_full, and nothing is half done", asyn
     const { members } = await sender.request("list_members") as { members: Frame[] };
     assert.deepEqual(members.map((member) => member.displayName), ["Ada", "Bob"]);
     const ack = await send(sender, "m1");
-    assert.equal((await nextMessage(recipient)).messageId, ack.messageId);
+    assert.equal((await recipient.nextMessage()).messageId, ack.messageId);
     const rows = await sql.query("select id from mesh.message_queue");
     assert.deepEqual(rows, [{ id: ack.messageId }]);
   } finally {

@@ -143,10 +143,10 @@ brokerTest(
       await recipient.request("set_status", status);
       const next = await sent(sender, "Bob", "next");
       const now = await sent(sender, "Bob", "now");
-      assert.equal((await recipient.nextOf("push")).messageId, now, name);
+      assert.equal((await recipient.nextMessage()).messageId, now, name);
       assert.equal(await isHeld(sender, next), true, name);
       await release();
-      assert.equal((await recipient.nextOf("push")).messageId, next, name);
+      assert.equal((await recipient.nextMessage()).messageId, next, name);
       await recipient.request("client_ack", { brokerMessageIds: [now, next] });
     }
   },
@@ -163,7 +163,7 @@ brokerTest("a working that nobody renews becomes idle and lets messages go", asy
     broker.context.status.sweep();
     return (await shown(sender, bob!))?.status === "idle";
   });
-  assert.equal((await recipient.nextOf("push")).messageId, messageId);
+  assert.equal((await recipient.nextMessage()).messageId, messageId);
 }, { settings: { statusTtlMs: 50 } });
 
 brokerTest("a hook's word for a session that is about to come is kept for it", async (broker) => {

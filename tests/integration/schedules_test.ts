@@ -37,7 +37,7 @@ brokerTest("a reminder to oneself comes back to the session that set it", async 
   const keys = generateKeyPair();
   await session.sessionHello(ada!, {}, keys);
   const set = await session.request("schedule", { message: "stretch ☕", inSeconds: 0 });
-  const push = await session.nextOf("push");
+  const push = await session.nextMessage();
   assert.equal(textOf(push), "stretch ☕");
   assert.deepEqual([set.to, push.targetSpec], [keys.publicKey, keys.publicKey]);
   assert.equal(push.senderMemberPubkey, ada!.keys.publicKey);
@@ -54,7 +54,7 @@ brokerTest("a reminder to oneself waits for one's return, also after a restart",
   await session.close();
   await broker.restart();
   const back = await broker.join(ada!);
-  assert.equal(textOf(await back.nextOf("push")), "later");
+  assert.equal(textOf(await back.nextMessage()), "later");
 });
 
 brokerTest(
@@ -69,11 +69,11 @@ brokerTest(
     for (const member of [ada, bob, cleo, mallory]) peers.push(await broker.join(member!));
     const [adas, bobs, cleos, mallorys] = peers as [TestPeer, TestPeer, TestPeer, TestPeer];
     await schedule(adas, { to: "bob", message: "direct", inSeconds: 0 });
-    assert.equal(textOf(await bobs.nextOf("push")), "direct");
+    assert.equal(textOf(await bobs.nextMessage()), "direct");
     await schedule(adas, { to: "@eng", message: "group", inSeconds: 0 });
-    assert.equal(textOf(await bobs.nextOf("push")), "group");
+    assert.equal(textOf(await bobs.nextMessage()), "group");
     await schedule(adas, { to: "*", message: "everyone", inSeconds: 0, priority: "low" });
-    const [forBob, forCleo] = [await bobs.nextOf("push"), await cleos.nextOf("push")];
+    const [forBob, forCleo] = [await bobs.nextMessage(), await cleos.nextMessage()];
     assert.deepEqual([textOf(forBob), textOf(forCleo)], ["everyone", "everyone"]);
     assert.deepEqual([forCleo.priority, forCleo.targetSpec], ["low", "*"]);
     assert.deepEqual(await arrived(broker, adas), []);
@@ -88,7 +88,7 @@ brokerTest("what a member does not grant, a reminder does not reach it by", asyn
   await bobs.request("set_grants", { grants: { [key]: ["broadcast"] } });
   await schedule(adas, { to: "Bob", message: "direct", inSeconds: 0 });
   await schedule(adas, { to: "*", message: "everyone", inSeconds: 0 });
-  assert.equal(textOf(await bobs.nextOf("push")), "everyone");
+  assert.equal(textOf(await bobs.nextMessage()), "everyone");
   assert.deepEqual(await arrived(broker, bobs), []);
 });
 
@@ -192,7 +192,7 @@ brokerTest("what has fired cannot be called off, and is said to have", async (br
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);
   const id = await schedule(peer, { message: "x", inSeconds: 0 });
-  await peer.nextOf("push");
+  await peer.nextMessage();
   const answer = await peer.request("cancel_scheduled", { scheduledId: id });
   assert.equal(answer.code, "not_found");
   assert.match(String(answer.message), /already fired/);

@@ -107,6 +107,11 @@ export class TestPeer {
     return await this.next((frame) => frame.type === type);
   }
 
+  /** Takes the next message; events come as pushes too. */
+  async nextMessage(): Promise<Frame> {
+    return await this.next(({ type, subtype }) => type === "push" && subtype !== "system");
+  }
+
   /** Takes the next system event of a name. */
   async nextEvent(name: string): Promise<Frame> {
     const frame = await this.next((each) => each.event === name);

@@ -44,6 +44,7 @@ interface Frame {
   readonly code?: string;
   readonly message?: string;
   readonly pushes?: readonly Delivery[];
+  readonly answers?: readonly Frame[];
 }
 
 const NONCE = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
@@ -137,20 +138,26 @@ export class MeshSocket {
       pid: Deno.pid,
       cwd: "/",
       protocolVersion: 2,
-      capabilities: ["acks", "batch", "body2"],
+      capabilities: ["acks", "batch", "answer_batch", "body2"],
       timestamp,
       signature: signHello({ meshId, memberId, timestamp }, secretKey),
     });
   }
 
   #receive(text: string): void {
-    const frame = JSON.parse(text) as Frame;
+    this.#take(JSON.parse(text) as Frame);
+  }
+
+  #take(frame: Frame): void {
     switch (frame.type) {
       case "ack":
         return this.#options.onAck?.(frame.id ?? "");
       case "push":
         if ((frame as unknown as Delivery).subtype === "system") return;
         return this.#deliver([frame as unknown as Delivery]);
+      case "answer_batch":
+        for (const answer of frame.answers ?? []) this.#take(answer);
+        return;
       case "push_batch":
         return this.#deliver(frame.pushes ?? []);
       case "client_acked":
