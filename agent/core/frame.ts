@@ -17,13 +17,17 @@ const MAX_MESSAGE_CHARS = 1_000;
 export function parseFrame(text: string): Frame | null {
   try {
     const value: unknown = JSON.parse(text);
-    const isFrame = typeof value === "object" && value !== null && "type" in value &&
-      typeof value.type === "string";
-    return isFrame ? value as Frame : null;
+    return isFrame(value) ? value : null;
   } catch {
     // Not JSON: a broker that sends such things is not answered.
     return null;
   }
+}
+
+/** Whether a parsed value is a frame. */
+export function isFrame(value: unknown): value is Frame {
+  return typeof value === "object" && value !== null && "type" in value &&
+    typeof value.type === "string";
 }
 
 /** The error in an `error` frame: a MeshError, or LocalError `refused` for a code that this program does not know. */

@@ -6,7 +6,7 @@ import { type HelloAck, helloAck } from "../../broker/api/hello.ts";
 import { LIMITS } from "../../broker/api/limits.ts";
 import type { AgentClock } from "./agent_clock.ts";
 import { type ClientSocket, OPEN, openSocket, socketText } from "./client_socket.ts";
-import { errorOf, type Frame, parseFrame } from "./frame.ts";
+import { errorOf, type Frame, isFrame, parseFrame } from "./frame.ts";
 import { closed, helloRefused, type LinkFailure, unreachable } from "./link_refusal.ts";
 import { LocalError } from "./local_error.ts";
 import { PendingRequests } from "./pending_requests.ts";
@@ -252,9 +252,14 @@ export class Link {
   #receive(attempt: Attempt, text: string): void {
     const frame = parseFrame(text);
     if (frame === null) return;
-    if (this.#status.kind === "up") {
-      if (!this.#pending.settle(frame)) this.#options.onFrame(frame);
-    } else if (this.#status.kind === "connecting") this.#greeted(attempt, frame);
+    if (this.#status.kind === "up") this.#take(frame);
+    else if (this.#status.kind === "connecting") this.#greeted(attempt, frame);
+  }
+
+  #take(frame: Frame): void {
+    if (frame.type === "answer_batch" && Array.isArray(frame.answers)) {
+      for (const answer of frame.answers) if (isFrame(answer)) this.#pending.settle(answer);
+    } else if (!this.#pending.settle(frame)) this.#options.onFrame(frame);
   }
 
   #greeted(attempt: Attempt, frame: Frame): void {

@@ -209,6 +209,19 @@ Deno.test("answers find their requests by _reqId alone, errors too", () =>
     assert.deepEqual(stage.frames, []);
   }));
 
+Deno.test("answers in one frame reach their requests, and nothing else in it reaches anybody", () =>
+  withStub(StubBroker.greeting(), async (stage, broker) => {
+    stage.link.start();
+    await stage.until("up");
+    const [connection] = broker.connections;
+    const requests = ["one", "two"].map((wire) => stage.link.request(wire, {}, 5_000));
+    const asked = [await connection!.next(), await connection!.next()];
+    const answers = asked.map(({ type, _reqId }) => ({ type: "answer", of: type, _reqId }));
+    connection!.send({ type: "answer_batch", answers: [null, 7, { type: "push" }, ...answers] });
+    assert.deepEqual((await Promise.all(requests)).map((answer) => answer.of), ["one", "two"]);
+    assert.deepEqual(stage.frames, []);
+  }));
+
 Deno.test("a request without an answer times out, and its late answer disturbs nobody", () =>
   withStub(StubBroker.greeting(), async (stage, broker) => {
     stage.link.start();

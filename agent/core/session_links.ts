@@ -33,7 +33,7 @@ interface AttachedSession {
 }
 
 /** What every connection of this program understands. */
-export const LINK_CAPABILITIES = ["acks", "batch", "body2"];
+export const LINK_CAPABILITIES = ["acks", "batch", "answer_batch", "body2"];
 /** Half of what a broker allows, so that clocks may differ; each connection gets a new one. */
 const ATTESTATION_MS = 12 * 60 * 60 * 1000;
 

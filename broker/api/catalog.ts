@@ -21,7 +21,7 @@ import { invites } from "./invites.ts";
 import { memberEvents, members } from "./members.ts";
 import { mesh } from "./mesh.ts";
 import { meshKeyEvents, meshKeys } from "./mesh_keys.ts";
-import { messaging, push, pushBatch } from "./messaging.ts";
+import { answerBatch, messaging, push, pushBatch } from "./messaging.ts";
 import type { Op } from "./op.ts";
 import { presence, presenceEvents } from "./presence.ts";
 
@@ -57,6 +57,7 @@ export const ops: readonly Op[] = Object.values(features).flatMap((feature) =>
 export const events: readonly EventSpec[] = [
   push,
   pushBatch,
+  answerBatch,
   ...Object.values(presenceEvents),
   ...Object.values(memberEvents),
   ...Object.values(meshKeyEvents),

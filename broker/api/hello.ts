@@ -31,7 +31,10 @@ const where = {
 
 const negotiation = {
   protocolVersion: z.int().optional(),
-  /** `acks`: answers pushes with client_ack; `batch`: understands push_batch; `body2`: reads body version 2. */
+  /**
+   * `acks`: answers pushes with client_ack; `batch`: understands push_batch; `answer_batch`: understands that;
+   * `body2`: reads body version 2.
+   */
   capabilities: z.array(z.string().max(32)).max(32).optional(),
   _reqId: z.string().max(128).optional(),
 };

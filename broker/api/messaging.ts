@@ -229,5 +229,20 @@ export const pushBatch = event({
   example: { pushes: [push.example] },
 });
 
+/** Several answers in one frame, for clients that announce `answer_batch`. */
+export const answerBatch = event({
+  wire: "answer_batch",
+  name: null,
+  since: 3,
+  summary: "Several answers in one frame, in order, each with the `_reqId` or `id` of its request.",
+  data: z.object({ answers: z.array(z.looseObject({ type: z.string() })).min(2) }),
+  example: {
+    answers: [
+      { type: "ack", id: "m-1", messageId: "A1b2C3d4E5f6G7h8A1b2C3d4E5f6G7h8" },
+      { type: "ack", id: "m-2", messageId: "B1b2C3d4E5f6G7h8A1b2C3d4E5f6G7h8" },
+    ],
+  },
+});
+
 export type Push = z.infer<typeof push.data>;
 export type SendInput = z.output<typeof messaging.send.input>;

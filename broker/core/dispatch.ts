@@ -129,7 +129,7 @@ export class Dispatch {
     if (entry?.op.rate === "send") {
       this.#broker.metrics.messagesRejected.inc({ reason: error.code });
     }
-    connection.send(errorFrame(error, frame));
+    connection.answer(errorFrame(error, frame));
   }
 
   /** The error itself if the operation declares its code, else `internal` with a reference that the log has too. */
@@ -165,7 +165,7 @@ function answer(connection: Connection, frame: Frame, op: Op, output: object): v
   const { _reqId } = frame;
   if (op.quiet === true && _reqId === undefined) return;
   const head = { type: op.reply, ...(_reqId === undefined ? {} : { _reqId }) };
-  connection.send(JSON.stringify({ ...head, ...output }));
+  connection.answer(JSON.stringify({ ...head, ...output }));
 }
 
 function parserOf(op: Op): (input: unknown) => z.ZodSafeParseResult<unknown> {

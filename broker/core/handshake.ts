@@ -24,6 +24,8 @@ export interface Admission {
   readonly arrival: Arrival;
   readonly acks: boolean;
   readonly batch: boolean;
+  /** Understands answer_batch. */
+  readonly answerBatch: boolean;
   /** The newest body version its agent reads. */
   readonly bodyVersion: number;
 }
@@ -224,6 +226,7 @@ export class Handshake {
       },
       acks: capabilities.includes("acks"),
       batch: capabilities.includes("batch"),
+      answerBatch: capabilities.includes("answer_batch"),
       bodyVersion: capabilities.includes("body2") ? 2 : 1,
     };
   }

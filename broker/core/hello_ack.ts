@@ -9,7 +9,7 @@ import type { Session } from "./model.ts";
 import type { Attachment } from "./sessions.ts";
 
 /** What this broker understands beyond the first revision. */
-const CAPABILITIES = ["acks", "batch", "body2", "receipts", "epochs"];
+const CAPABILITIES = ["acks", "batch", "answer_batch", "body2", "receipts", "epochs"];
 
 /** Makes the `hello_ack` frame of a session, which answers `request`. */
 export function helloAckFrame(

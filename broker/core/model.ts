@@ -102,5 +102,7 @@ export interface Connection {
   readonly unsentBytes: number;
   /** Sends one text frame; cuts a slow reader with 4008. */
   send(frame: string): void;
+  /** Sends an answer by the end of this turn, with others if the peer understands that. */
+  answer(frame: string): void;
   close(code: number, reason: string): void;
 }

@@ -3,6 +3,7 @@
  * Deno's `idleTimeout` is the heartbeat: after half of it in silence it pings, after all of it without an answer it cuts.
  */
 import { type ErrorCode, MeshError } from "../api/errors.ts";
+import { AnswerBatch } from "./answer_batch.ts";
 import type { ConnectionTable, TrackedSocket } from "./connection_table.ts";
 import type { CancelTimer } from "./clock.ts";
 import type { BrokerContext } from "./context.ts";
@@ -267,13 +268,16 @@ class PeerConnection implements Connection {
   readonly acks: boolean;
   readonly batch: boolean;
   readonly #socket: PeerSocket;
+  /** Null where each answer goes by itself. */
+  readonly #answers: AnswerBatch | null;
 
-  constructor(id: string, socket: PeerSocket, session: Session, { acks, batch }: Admission) {
+  constructor(id: string, socket: PeerSocket, session: Session, admission: Admission) {
     this.id = id;
     this.#socket = socket;
     this.session = session;
-    this.acks = acks;
-    this.batch = batch;
+    this.acks = admission.acks;
+    this.batch = admission.batch;
+    this.#answers = admission.answerBatch ? new AnswerBatch((frame) => socket.send(frame)) : null;
   }
 
   get member(): Member {
@@ -293,10 +297,17 @@ class PeerConnection implements Connection {
   }
 
   send(frame: string): void {
+    this.#answers?.flush();
     this.#socket.send(frame);
   }
 
+  answer(frame: string): void {
+    if (this.#answers === null) this.#socket.send(frame);
+    else this.#answers.add(frame);
+  }
+
   close(code: number, reason: string): void {
+    this.#answers?.flush();
     this.#socket.close(code, reason);
   }
 }

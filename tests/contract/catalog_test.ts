@@ -52,7 +52,7 @@ function dispatchAs(role: "owner" | "member"): {
   const answers: Record<string, unknown>[] = [];
   const connection = {
     member: { id: "member1", role },
-    send: (frame: string) => answers.push(JSON.parse(frame)),
+    answer: (frame: string) => answers.push(JSON.parse(frame)),
   } as unknown as Connection;
   const dispatch = new Dispatch(broker, features, handlers);
   return {

@@ -122,6 +122,10 @@ export class FakeConnection implements Connection {
     this.onFrame(frame);
   }
 
+  answer(frame: string): void {
+    this.send(frame);
+  }
+
   close(): void {
     this.open = false;
     this.mesh.connections.delete(this);

@@ -204,6 +204,10 @@ class SimConnection implements Connection {
     if (this.open) this.link.toAgent.send(frame);
   }
 
+  answer(frame: string): void {
+    this.send(frame);
+  }
+
   close(): void {
     this.end();
   }
