@@ -4,7 +4,7 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types";
 import { LocalError } from "../agent/core/local_error.ts";
 import { peerText } from "../agent/core/peer_text.ts";
-import { ANSWER_BYTES, cutText } from "./tools/page.ts";
+import { ANSWER_BYTES, cutRow, cutText } from "./tools/page.ts";
 import type { Tool, ToolAnswer, ToolContext } from "./tools/tool.ts";
 import { failedAnswer } from "./tools/tool_error.ts";
 
@@ -41,7 +41,8 @@ export async function callTool(
       ],
       // Hosts that prefer the data show the model nothing else, so the messages ride there too.
       structuredContent: {
-        ...answer.data,
+        // Tools page by themselves; this is for what is too wide to be paged.
+        ...cutRow(answer.data, 2 * ANSWER_BYTES),
         ...(riding.text === "" ? {} : { peer_messages: riding.text }),
       },
       ...(answer.isError === true ? { isError: true } : {}),

@@ -3,6 +3,7 @@
  */
 import type { CallResult } from "../../agent/core/local_types.ts";
 import { LocalError } from "../../agent/core/local_error.ts";
+import { jsonText } from "./page.ts";
 import type { ToolAnswer } from "./tool.ts";
 import { errorData, errorLine } from "./tool_error.ts";
 
@@ -21,5 +22,5 @@ export function answerOf(
     };
   }
   const data = { mesh: result.mesh, ...shape(result.output) };
-  return { text: JSON.stringify(data, null, 1), data };
+  return { text: jsonText(data), data };
 }

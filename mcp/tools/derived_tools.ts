@@ -7,13 +7,13 @@ import type { Op, ToolSpec } from "../../broker/api/op.ts";
 import type { CallResult } from "../../agent/core/local_types.ts";
 import { LocalError } from "../../agent/core/local_error.ts";
 import { meshParameter, offsetParameter } from "./mesh_parameter.ts";
-import { ANSWER_BYTES, pagedOutput } from "./page.ts";
+import { ANSWER_BYTES, jsonText, pagedOutput, type Paging } from "./page.ts";
 import { type Tool, tool, type ToolAnswer } from "./tool.ts";
 import { errorData, errorLine } from "./tool_error.ts";
 
 type ToolOp = Op & { readonly tool: ToolSpec };
 
-/** Tool parameters: the operation's fields, renamed or hidden as declared; `mesh`, and `offset` for lists. */
+/** Tool parameters: the operation's fields, renamed or hidden as declared; `mesh`, and `offset` for what is read. */
 function parametersOf(op: ToolOp): z.ZodObject {
   const { rename = {}, hide = [] } = op.tool;
   const shownAs = new Map(Object.entries(rename).map(([shown, field]) => [field, shown]));
@@ -22,7 +22,7 @@ function parametersOf(op: ToolOp): z.ZodObject {
     if (!hide.includes(field)) shape[shownAs.get(field) ?? field] = parameterOf(op, field, schema);
   }
   shape.mesh ??= meshParameter;
-  if (hasList(op)) shape.offset ??= offsetParameter;
+  if (op.tool.readOnly === true) shape.offset ??= offsetParameter;
   return z.object(shape);
 }
 
@@ -31,10 +31,6 @@ function parameterOf(op: ToolOp, field: string, schema: unknown): z.ZodType {
   const isArgument = op.verb?.positionals.includes(field) ?? false;
   if (!isArgument || !(schema instanceof z.ZodDefault)) return schema as z.ZodType;
   return (schema.unwrap() as z.ZodType).describe(schema.description ?? "");
-}
-
-function hasList(op: ToolOp): boolean {
-  return Object.values(op.output.shape).some((schema) => schema instanceof z.ZodArray);
 }
 
 function inputOf(op: ToolOp, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -50,17 +46,22 @@ function lineOf(result: CallResult): string {
   return `${result.mesh}: ✓ ${JSON.stringify(result.output)}`;
 }
 
-function shown(results: readonly CallResult[], offset: number, skipped: number): ToolAnswer {
+/**
+ * What fits of an output. What changes something is not to be called once more for the rest of its answer, so no offset
+ * is told of it.
+ */
+function fitting(op: ToolOp, output: Record<string, unknown>, paging: Paging) {
+  const paged = pagedOutput(output, paging);
+  if (op.tool.readOnly === true || typeof paged.nextOffset !== "number") return paged;
+  const { nextOffset: _, total: __, ...begin } = paged;
+  return { ...begin, note: "It was done; cut: its answer is longer than hosts let through." };
+}
+
+function shown(op: ToolOp, results: readonly CallResult[], paging: Paging): ToolAnswer {
+  const budgetBytes = Math.floor(paging.budgetBytes / results.length);
   const paged = results.map((result) =>
     result.ok
-      ? {
-        ...result,
-        output: pagedOutput(result.output, {
-          offset,
-          skipped,
-          budgetBytes: Math.floor(ANSWER_BYTES / results.length),
-        }),
-      }
+      ? { ...result, output: fitting(op, result.output, { ...paging, budgetBytes }) }
       : result
   );
   const failed = results.filter((result) => !result.ok).length;
@@ -75,11 +76,7 @@ function shown(results: readonly CallResult[], offset: number, skipped: number):
 }
 
 /** What one answer of an operation on one mesh looks like; its fields stand at the top. */
-function shownOne(
-  result: CallResult | undefined,
-  offset: number,
-  skipped: number,
-): ToolAnswer {
+function shownOne(op: ToolOp, result: CallResult | undefined, paging: Paging): ToolAnswer {
   if (result === undefined) throw new LocalError("not_joined", "No mesh is joined");
   if (!result.ok) {
     return {
@@ -88,9 +85,8 @@ function shownOne(
       isError: true,
     };
   }
-  const output = pagedOutput(result.output, { offset, skipped, budgetBytes: ANSWER_BYTES });
-  const data = { mesh: result.mesh, ...output };
-  return { text: JSON.stringify(data, null, 1), data };
+  const data = { mesh: result.mesh, ...fitting(op, result.output, paging) };
+  return { text: jsonText(data), data };
 }
 
 function derivedTool(op: ToolOp): Tool {
@@ -114,8 +110,8 @@ function derivedTool(op: ToolOp): Tool {
         every: reach === "every",
       });
       const told = op.reply === "ack" ? results.map((each) => echoed(each, input)) : results;
-      if (reach === "every") return shown(told, offset - skipped, skipped);
-      return shownOne(told[0], offset - skipped, skipped);
+      const paging = { offset: offset - skipped, skipped, budgetBytes: ANSWER_BYTES };
+      return reach === "every" ? shown(op, told, paging) : shownOne(op, told[0], paging);
     },
   });
 }

@@ -29,7 +29,7 @@ function fitting(history: History): Record<string, unknown> {
       next = event.seq;
       break;
     }
-    events.push(left < 0 ? { seq: event.seq, cut: cutText(text, ANSWER_BYTES - 1_000) } : event);
+    events.push(left < 0 ? { seq: event.seq, cut: cutText(text, ANSWER_BYTES / 2) } : event);
   }
   return { ...history, events, next, notice: NOTICE };
 }

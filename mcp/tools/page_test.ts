@@ -1,7 +1,16 @@
 /** Cutting answers to what hosts let through. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { byteLength, cutText, pagedOutput, pageMarker, pageOf } from "./page.ts";
+import {
+  ANSWER_BYTES,
+  byteLength,
+  cutRow,
+  cutText,
+  jsonText,
+  pagedOutput,
+  pageMarker,
+  pageOf,
+} from "./page.ts";
 
 Deno.test("reading on from each offset gives every row once, in order", () => {
   const rows = fc.array(fc.string({ maxLength: 40 }), { maxLength: 60 });
@@ -45,4 +54,55 @@ Deno.test("the longest list of an output is what is cut, and the output says whe
   assert.equal(skipped.nextOffset, 10 + (skipped.many as number[]).length);
   assert.equal(skipped.total, 110);
   assert.deepEqual(pagedOutput({ a: 1 }, { offset: 0, budgetBytes: 10 }), { a: 1 });
+});
+
+/** Reads an output to its end, as a client that follows the offsets; each page must fit. */
+function pagesOf(output: Record<string, unknown>, budgetBytes: number): Record<string, unknown>[] {
+  const pages: Record<string, unknown>[] = [];
+  for (let offset: unknown = 0; typeof offset === "number";) {
+    const page = pagedOutput(output, { offset, budgetBytes });
+    const { nextOffset, total: _, ...shown } = page;
+    assert.ok(byteLength(JSON.stringify(shown)) <= budgetBytes, JSON.stringify(page));
+    pages.push(page);
+    offset = nextOffset;
+  }
+  return pages;
+}
+
+Deno.test("a long text is read on by characters, wherever in the output it lies", () => {
+  const texts = fc.string({ unit: "grapheme", minLength: 300, maxLength: 900 });
+  fc.assert(fc.property(texts, (text) => {
+    const pages = pagesOf({ key: "k", skill: { name: "n", text }, revision: 3 }, 200);
+    const parts = pages.map((page) => (page.skill as { text: string }).text);
+    assert.equal(parts.join(""), text);
+    assert.deepEqual(pages.map(({ revision }) => revision), pages.map(() => 3));
+  }));
+});
+
+Deno.test("a value of many small fields is read on as its JSON", () => {
+  const value = Object.fromEntries(
+    Array.from({ length: 90 }, (_, index) => [`key${index}`, index]),
+  );
+  const pages = pagesOf({ key: "k", value }, 200);
+  assert.deepEqual(JSON.parse(pages.map((page) => page.value).join("")), value);
+});
+
+Deno.test("a single row that is too long is read on inside, one among others is cut", () => {
+  const all = Array.from({ length: 80 }, (_, index) => `node ${index}`);
+  const pages = pagesOf({ records: [{ all }] }, 200);
+  assert.deepEqual(pages.flatMap(({ records }) => (records as { all: string[] }[])[0]!.all), all);
+  const mixed = pagesOf({ records: ["short", "x".repeat(500), "end"] }, 200);
+  const rows = mixed.flatMap(({ records }) => records as unknown[]);
+  assert.deepEqual([rows[0], rows[2]], ["short", "end"]);
+  assert.match((rows[1] as { cut: string }).cut, /^"x+\n\[cut:/);
+  assert.deepEqual(cutRow({ a: 1 }, 7), { a: 1 });
+});
+
+Deno.test("the text of an answer has every row that its data have", () => {
+  const rows = Array.from({ length: 9_000 }, (_, index) => ({ n: { id: index, tags: [] } }));
+  const data = pagedOutput({ rows }, { offset: 0, budgetBytes: ANSWER_BYTES });
+  const text = jsonText(data);
+  assert.deepEqual(JSON.parse(text), data);
+  assert.ok(byteLength(text) <= ANSWER_BYTES + 100, `${byteLength(text)} bytes`);
+  assert.equal(jsonText({ a: 1 }), '{\n "a": 1\n}');
 });

@@ -113,6 +113,14 @@ Deno.test("every operation that declares a tool is served under that name", () =
   }
 });
 
+Deno.test("only what reads is called again for the rest of its answer", () => {
+  for (const { tool } of ops) {
+    if (tool === undefined) continue;
+    const { properties = {} } = paramsOf(served.get(tool.name)!);
+    assert.equal("offset" in properties, tool.readOnly === true, tool.name);
+  }
+});
+
 Deno.test("the listing of all tools stays within its budget of tokens", () => {
   const chars = JSON.stringify([...served.values()]).length;
   const tokens = Math.ceil(chars / CHARS_PER_TOKEN);
