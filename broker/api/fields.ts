@@ -2,6 +2,7 @@
  * Schemas of fields that several frames share: keys, ids, names, groups, priorities.
  */
 import * as z from "zod";
+import { BASE64_PATTERN, isBase64Text } from "./base64_text.ts";
 import { LIMITS } from "./limits.ts";
 
 const GROUP_PATTERN = /^[a-z0-9][a-z0-9_-]{0,63}(\/[a-z0-9][a-z0-9_-]{0,63}){0,7}$/i;
@@ -11,7 +12,9 @@ export const publicKey = z.string().regex(
   "must be a key: 64 lower-case hex digits",
 );
 export const signature = z.string().regex(/^[0-9a-fA-F]{128}$/);
-export const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
+export const base64 = z.string().refine(isBase64Text, "must be base64").meta({
+  pattern: BASE64_PATTERN,
+});
 export const id = z.string().min(1).max(64).regex(/^[A-Za-z0-9_-]+$/);
 export const clientMessageId = z.string().min(1).max(128).regex(/^[A-Za-z0-9._:-]+$/);
 /** A name as people see it: no control or direction characters, no leading or trailing space. */
