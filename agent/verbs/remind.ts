@@ -5,6 +5,7 @@ import type { ScheduleEntry } from "../../broker/api/schedules.ts";
 import { LocalError } from "../core/local_error.ts";
 import { marks, printable, style } from "../ui/style.ts";
 import { relativeTime, table } from "../ui/text.ts";
+import { numberFlag } from "./messages.ts";
 import { callOne } from "./people.ts";
 import { delaySeconds, timeMs } from "./remind_times.ts";
 import {
@@ -112,21 +113,32 @@ export const remindList: Verb = {
   path: "remind list",
   summary: "Show the reminders you have set that are still to come",
   args: [],
-  flags: [MESH_FLAG, { syntax: "--all", summary: "everybody's, for owners and admins" }],
+  flags: [
+    MESH_FLAG,
+    { syntax: "--all", summary: "everybody's, for owners and admins" },
+    { syntax: "--offset <n>", summary: "skip so many" },
+  ],
   examples: ["claudemesh remind list", "claudemesh remind list --json"],
   json: true,
   async run(context) {
     const all = context.flags.all === true;
+    const offset = numberFlag(textFlag(context, "offset"), "offset", {
+      least: 0,
+      most: 100_000,
+      otherwise: 0,
+    });
     const { mesh, output } = await callOne(
       await context.agent(),
       context,
       "list_scheduled",
-      { all },
+      { all, offset },
     );
     const scheduled = output.messages as ScheduleEntry[];
+    const more = output.more === true;
+    const text = scheduled.length === 0 ? "  No reminders." : table(scheduled.map(rowOf));
     return {
-      data: { mesh, scheduled },
-      text: scheduled.length === 0 ? "  No reminders." : table(scheduled.map(rowOf)),
+      data: { mesh, scheduled, more },
+      text: more ? `${text}\n  ${style.dim(`More: --offset ${offset + scheduled.length}`)}` : text,
     };
   },
 };

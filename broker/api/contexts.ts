@@ -20,6 +20,7 @@ const listed = z.object({
   tags: z.array(z.string()),
   updatedAt: isoTime,
 });
+const more = z.boolean().describe("There are more behind these: go on with offset.");
 const whole = listed.extend({
   filesRead: z.array(z.string()),
   keyFindings: z.array(z.string()),
@@ -94,10 +95,10 @@ export const contexts = {
       limit: limit.default(20).describe("At most so many."),
       offset,
     }),
-    output: z.object({ contexts: z.array(whole).describe("Newest first.") }),
+    output: z.object({ contexts: z.array(whole).describe("Newest first."), more }),
     example: {
       input: { query: "billing" },
-      output: { contexts: [{ ...example, filesRead: [], keyFindings: [] }] },
+      output: { contexts: [{ ...example, filesRead: [], keyFindings: [] }], more: false },
     },
   }),
   listContexts: op({
@@ -118,8 +119,8 @@ export const contexts = {
       hide: ["offset", "limit"],
     },
     input: z.object({ limit: limit.default(100).describe("At most so many."), offset }),
-    output: z.object({ contexts: z.array(listed).describe("Newest first.") }),
-    example: { input: {}, output: { contexts: [example] } },
+    output: z.object({ contexts: z.array(listed).describe("Newest first."), more }),
+    example: { input: {}, output: { contexts: [example], more: false } },
   }),
 };
 

@@ -229,6 +229,7 @@ export const LIMITS = {
     summary: "how far back the audit log is paged and counted; beyond, read it along the chain",
   },
   contextSummaryChars: { value: 8_192, unit: "characters", summary: "a context's summary" },
+  contextBytes: { value: 65_536, unit: "bytes", summary: "a context in full, as JSON" },
   contextItems: { value: 256, unit: "entries", summary: "paths or findings of a context" },
   streamsPerMesh: {
     value: 100,

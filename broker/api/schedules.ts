@@ -116,13 +116,20 @@ export const schedules = {
       reach: "one",
       readOnly: true,
       description: "List the reminders you have set that are still to come.",
-      hide: ["all"],
+      hide: ["all", "limit"],
     },
     input: z.object({
       all: z.boolean().default(false).describe("Owners and admins: everybody's, without texts."),
+      limit: z.int().min(1).max(LIMITS.schedules.value).default(LIMITS.schedules.value).describe(
+        "At most this many.",
+      ),
+      offset: z.int().min(0).max(100_000).default(0).describe("Skips so many of them."),
     }),
-    output: z.object({ messages: z.array(entry) }),
-    example: { input: {}, output: { messages: [] } },
+    output: z.object({
+      messages: z.array(entry).describe("The next first."),
+      more: z.boolean().describe("There are more behind these: go on with offset."),
+    }),
+    example: { input: {}, output: { messages: [], more: false } },
   }),
 
   cancelScheduled: op({

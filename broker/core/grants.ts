@@ -3,7 +3,8 @@
  * else the defaults.
  */
 import { type Capability, DEFAULT_CAPABILITIES } from "../api/fields.ts";
-import type { Member } from "./model.ts";
+import type { Member, Mesh } from "./model.ts";
+import { isActive } from "./targets.ts";
 
 /** Returns whether `recipient` grants `sender` a capability; an empty list grants nothing. */
 export function isGranted(
@@ -19,4 +20,19 @@ export function isGranted(
 /** Returns the capability that a message to this target needs. */
 export function neededCapability(targetSpec: string): "dm" | "broadcast" {
   return targetSpec === "*" || targetSpec.startsWith("@") ? "broadcast" : "dm";
+}
+
+/**
+ * Returns whether `member` may use what another shared: as that one grants it. Owners and admins always may, and where
+ * who shared it is gone, nobody is asked.
+ */
+export function mayUse(
+  mesh: Mesh,
+  member: Member,
+  ownerMemberId: string,
+  capability: Capability,
+): boolean {
+  if (ownerMemberId === member.id || member.role !== "member") return true;
+  const owner = mesh.membersById.get(ownerMemberId);
+  return owner === undefined || !isActive(owner) || isGranted(owner, member, capability);
 }

@@ -7,15 +7,18 @@ import {
   trimContexts,
   upsertContext,
 } from "../../storage/sql/queries/contexts.ts";
+import { MeshError } from "../api/errors.ts";
 import type { contexts as contract } from "../api/contexts.ts";
 import type { Handlers } from "../api/op.ts";
 import { RESERVED_PREFIX, stateEvents } from "../api/state.ts";
+import { fittingRows } from "../core/answer_rows.ts";
 import type { Call } from "../core/context.ts";
-import { isGranted } from "../core/grants.ts";
+import { mayUse } from "../core/grants.ts";
 
 export const contexts: Handlers<typeof contract, Call> = {
   async shareContext(call, { summary, filesRead, keyFindings, tags }) {
     const { broker, connection: { mesh, member, session } } = call;
+    requireSize({ summary, filesRead, keyFindings, tags }, broker.settings.limits.contextBytes);
     const row = {
       id: broker.random.id(),
       memberId: member.id,
@@ -37,22 +40,43 @@ export const contexts: Handlers<typeof contract, Call> = {
     return { id };
   },
 
-  async getContext({ broker, connection: { mesh } }, { query, limit, offset }) {
-    const rows = await selectContexts(broker.sql, mesh.id, { text: query, limit, offset });
-    return {
-      contexts: rows.map((row) => ({
-        ...listed(row),
-        filesRead: [...row.filesRead],
-        keyFindings: [...row.keyFindings],
-      })),
-    };
+  async getContext(call, { query, limit, offset }) {
+    return await pageOf(call, { text: query, limit, offset }, (row) => ({
+      ...listed(row),
+      filesRead: [...row.filesRead],
+      keyFindings: [...row.keyFindings],
+    }));
   },
 
-  async listContexts({ broker, connection: { mesh } }, { limit, offset }) {
-    const rows = await selectContexts(broker.sql, mesh.id, { text: null, limit, offset });
-    return { contexts: rows.map(listed) };
+  async listContexts(call, { limit, offset }) {
+    return await pageOf(call, { text: null, limit, offset }, listed);
   },
 };
+
+/** What the caller may read of what sessions have shared. */
+async function pageOf<Shown>(
+  { broker, connection: { mesh, member } }: Call,
+  { text, limit, offset }: { text: string | null; limit: number; offset: number },
+  shown: (row: ContextRow) => Shown,
+): Promise<{ contexts: Shown[]; more: boolean }> {
+  const hidden = [...mesh.membersById.keys()].filter((id) =>
+    !mayUse(mesh, member, id, "state-read")
+  );
+  const query = { text, hidden, limit: limit + 1, offset };
+  const rows = await selectContexts(broker.sql, mesh.id, query);
+  const contexts = fittingRows(rows.slice(0, limit).map(shown));
+  return { contexts, more: contexts.length < rows.length };
+}
+
+function requireSize(context: unknown, limit: number): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(context)).length;
+  if (bytes <= limit) return;
+  throw new MeshError(
+    "too_large",
+    `a context has at most ${limit} bytes as JSON, this one has ${bytes}; name what matters most`,
+    { data: { limit } },
+  );
+}
 
 function listed(row: ContextRow) {
   return {
@@ -66,7 +90,7 @@ function listed(row: ContextRow) {
 }
 
 function tell({ broker, connection }: Call, summary: string): void {
-  const { member, session } = connection;
+  const { mesh, member, session } = connection;
   const data = {
     key: `${RESERVED_PREFIX}context:${session.displayName}`,
     value: summary,
@@ -77,6 +101,6 @@ function tell({ broker, connection }: Call, summary: string): void {
     connection,
     stateEvents.stateChange,
     data,
-    (other) => other.member === member || isGranted(member, other.member, "state-read"),
+    (other) => mayUse(mesh, other.member, member.id, "state-read"),
   );
 }

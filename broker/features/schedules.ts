@@ -17,6 +17,7 @@ import {
   type ScheduleEntry,
   type schedules as contract,
 } from "../api/schedules.ts";
+import { fittingRows } from "../core/answer_rows.ts";
 import type { Call } from "../core/context.ts";
 import { CronTimes, requireTimeZone } from "../core/cron_times.ts";
 import type { Connection, Member } from "../core/model.ts";
@@ -28,8 +29,6 @@ type ScheduleInput = Parameters<Features["schedule"]>[1];
 /** Who asks for a time that has just passed means now. */
 const PAST_MS = 60_000;
 const SHOWN_RUNS = 3;
-/** An admin's list of everybody's schedules. */
-const MOST_LISTED = 1_000;
 
 export const schedules: Features = {
   async schedule(call, input) {
@@ -73,15 +72,14 @@ export const schedules: Features = {
     };
   },
 
-  async listScheduled({ broker, connection: { mesh, member } }, { all }) {
+  async listScheduled({ broker, connection: { mesh, member } }, { all, limit, offset }) {
     if (all && member.role === "member") {
       throw new MeshError("forbidden", "only owners and admins see everybody's reminders");
     }
-    const { limits } = broker.settings;
-    const rows = all
-      ? await listSchedules(broker.sql, mesh.id, null, MOST_LISTED)
-      : await listSchedules(broker.sql, mesh.id, member.id, limits.schedules);
-    return { messages: rows.map((row) => shown(row, member)) };
+    const page = { limit: limit + 1, offset };
+    const rows = await listSchedules(broker.sql, mesh.id, all ? null : member.id, page);
+    const messages = fittingRows(rows.slice(0, limit).map((row) => shown(row, member)));
+    return { messages, more: messages.length < rows.length };
   },
 
   async cancelScheduled({ broker, connection: { mesh, member } }, { scheduledId: prefix }) {

@@ -13,13 +13,10 @@ import { MeshError } from "../api/errors.ts";
 import type { Capability } from "../api/fields.ts";
 import type { Handlers } from "../api/op.ts";
 import { type state as contract, type StateChange, stateEvents } from "../api/state.ts";
+import { fittingRows } from "../core/answer_rows.ts";
 import type { Call } from "../core/context.ts";
-import { isGranted } from "../core/grants.ts";
+import { mayUse } from "../core/grants.ts";
 import type { Member, Mesh } from "../core/model.ts";
-import { isActive } from "../core/targets.ts";
-
-/** A page of `list_state` holds values of about so many bytes; a single one may be as large. */
-const PAGE_BYTES = 524_288;
 
 export const state: Handlers<typeof contract, Call> = {
   async setState(call, { key, value, ifRevision }) {
@@ -52,13 +49,7 @@ export const state: Handlers<typeof contract, Call> = {
 
   async listState({ broker, connection: { mesh, member } }, { prefix = "", after = "", limit }) {
     const rows = await selectStates(broker.sql, mesh.id, { prefix, after, limit: limit + 1 });
-    const page: StateRow[] = [];
-    let bytes = 0;
-    for (const row of rows.slice(0, limit)) {
-      bytes += JSON.stringify(row.value).length;
-      if (bytes > PAGE_BYTES && page.length > 0) break;
-      page.push(row);
-    }
+    const page = fittingRows(rows.slice(0, limit));
     const last = page.at(-1);
     const entries = page.filter((row) => may(mesh, member, row, "state-read")).map(shown);
     return last !== undefined && page.length < rows.length
@@ -109,11 +100,9 @@ export async function readableKeys(
   return rows.filter((row) => may(mesh, member, row, "state-read")).map(({ key }) => key);
 }
 
-/** Whether the owner of a key lets a member do it; where the owner is gone, nobody is asked. */
+/** Whether the owner of a key lets a member do it. */
 function may(mesh: Mesh, member: Member, row: StateRow, capability: Capability): boolean {
-  if (row.ownerMemberId === member.id || member.role !== "member") return true;
-  const owner = mesh.membersById.get(row.ownerMemberId);
-  return owner === undefined || !isActive(owner) || isGranted(owner, member, capability);
+  return mayUse(mesh, member, row.ownerMemberId, capability);
 }
 
 function requireMay(

@@ -81,3 +81,46 @@ brokerTest("an empty summary, a long one and too many tags are refused", async (
   const fits = { summary: "x".repeat(8_192), tags: tags.slice(1) };
   assert.equal((await a.request("share_context", fits)).type, "context_shared");
 });
+
+brokerTest(
+  "who may not read a member's state does not find its contexts either",
+  async (broker) => {
+    const [ada, bob, cleo] = await broker.mesh("Ada", "Bob", "Cleo");
+    const [a, b, c] = [await broker.join(ada!), await broker.join(bob!), await broker.join(cleo!)];
+    await b.request("share_context", { summary: "the audit" });
+    await b.request("set_grants", { grants: { [cleo!.keys.publicKey]: ["read", "dm"] } });
+    assert.deepEqual(contextsOf(await c.request("list_contexts")), []);
+    assert.deepEqual(contextsOf(await c.request("get_context", { query: "audit" })), []);
+    // An owner reads everything.
+    assert.equal(contextsOf(await a.request("list_contexts")).length, 1);
+  },
+);
+
+brokerTest("a list that was cut says so, by count and by size", async (broker) => {
+  const [ada] = await broker.mesh("Ada");
+  const keyFindings = Array.from({ length: 60 }, () => "x".repeat(1_000));
+  for (let n = 0; n < 10; n++) {
+    const peer = await broker.join(ada!, { sessionId: `s${n}` });
+    await peer.request("share_context", { summary: "x", keyFindings });
+    await peer.close();
+  }
+  const viewer = await broker.join(ada!, { sessionId: "viewer" });
+  const short = await viewer.request("list_contexts", { limit: 9 });
+  assert.deepEqual([contextsOf(short).length, short.more], [9, true]);
+  assert.equal((await viewer.request("list_contexts", { limit: 10 })).more, false);
+  const first = await viewer.request("get_context", { query: "x" });
+  const { length } = contextsOf(first);
+  assert.ok(length < 10 && first.more === true, String(length));
+  const rest = await viewer.request("get_context", { query: "x", offset: length });
+  assert.deepEqual([contextsOf(rest).length, rest.more], [10 - length, false]);
+});
+
+brokerTest("a context is taken at its limit in bytes and refused one past it", async (broker) => {
+  const [ada] = await broker.mesh("Ada");
+  const peer = await broker.join(ada!);
+  const empty = { summary: "", filesRead: [], keyFindings: [], tags: [] };
+  const summary = "x".repeat(200 - JSON.stringify(empty).length);
+  assert.equal((await peer.request("share_context", { summary })).type, "context_shared");
+  const refused = await peer.request("share_context", { summary: `${summary}x` });
+  assert.deepEqual([refused.code, refused.limit], ["too_large", 200]);
+}, { limits: { contextBytes: 200 } });

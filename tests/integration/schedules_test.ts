@@ -188,6 +188,26 @@ brokerTest(
   },
 );
 
+brokerTest(
+  "a list of many long reminders comes in pages that a connection takes",
+  async (broker) => {
+    const [ada] = await broker.mesh("Ada");
+    const peer = await broker.join(ada!);
+    const ids: string[] = [];
+    for (let n = 0; n < 40; n++) {
+      ids.push(await schedule(peer, { message: "x".repeat(16_384), inSeconds: 900 + n }));
+    }
+    const read: unknown[] = [];
+    for (let more: unknown = true; more === true;) {
+      const page = await peer.request("list_scheduled", { offset: read.length });
+      assert.ok(JSON.stringify(page).length < 600_000);
+      read.push(...(page.messages as Frame[]).map(({ id }) => id));
+      more = page.more;
+    }
+    assert.deepEqual(read, ids);
+  },
+);
+
 brokerTest("what has fired cannot be called off, and is said to have", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);

@@ -65,18 +65,26 @@ export async function trimContexts(
   );
 }
 
-/** Reads contexts, newest first; with `text` those in whose summary, tags, findings or paths it occurs. */
+/**
+ * Reads contexts, newest first, but those of the members `hidden`; with `text` those in whose summary, tags, findings or
+ * paths it occurs.
+ */
 export async function selectContexts(
   sql: SqlExecutor,
   meshId: string,
-  { text, limit, offset }: { text: string | null; limit: number; offset: number },
+  { text, hidden, limit, offset }: {
+    readonly text: string | null;
+    readonly hidden: readonly string[];
+    readonly limit: number;
+    readonly offset: number;
+  },
 ): Promise<ContextRow[]> {
   return await sql.query<ContextRow>(
     `select ${COLUMNS} from mesh.context
-     where mesh_id = $1 and ($2::text is null or strpos(lower(summary), lower($2)) > 0
+     where mesh_id = $1 and member_id <> all ($5::text[]) and ($2::text is null or strpos(lower(summary), lower($2)) > 0
        or exists (select from unnest(tags || key_findings || files_read) as part (words)
          where strpos(lower(part.words), lower($2)) > 0))
      order by updated_at desc, id limit $3 offset $4`,
-    [meshId, text, limit, offset],
+    [meshId, text, limit, offset, hidden],
   );
 }

@@ -104,13 +104,13 @@ export async function listSchedules(
   executor: SqlExecutor,
   meshId: string,
   memberId: string | null,
-  limit: number,
+  page: { readonly limit: number; readonly offset: number },
 ): Promise<ScheduleRow[]> {
   const rows = await executor.query<StoredRow>(
     `select ${COLUMNS} from mesh.scheduled_message s
       where s.mesh_id = $1 and ($2::text is null or s.member_id = $2) and s.next_run_at is not null
-      order by s.next_run_at, s.id limit $3`,
-    [meshId, memberId, limit],
+      order by s.next_run_at, s.id limit $3 offset $4`,
+    [meshId, memberId, page.limit, page.offset],
   );
   return rows.map(rowOf);
 }
