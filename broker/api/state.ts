@@ -112,7 +112,7 @@ export const state = {
       reach: "one",
       readOnly: true,
       description: "List the shared state, for orientation.",
-      hide: ["after", "limit"],
+      hide: ["limit"],
     },
     input: z.object({
       prefix: z.string().max(LIMITS.stateKeyChars.value).optional().describe(
