@@ -98,7 +98,7 @@ export class Link {
     this.#cancelTimer();
     const attempt = this.#attempt;
     if (this.#status.kind !== "stopped") this.#change({ kind: "stopped", failure: null });
-    this.#pending.rejectAll(offline("the connection was closed"));
+    this.#pending.rejectAll("the connection was closed");
     if (attempt !== null) {
       attempt.socket.close(1000);
       const giveUp = this.#options.clock.after(CLOSE_TIMEOUT_MS, () => attempt.socket.terminate());
@@ -330,7 +330,7 @@ export class Link {
       this.#cancelTimer = clock.after(delayMs, () => this.#connect());
       this.#change({ kind: "waiting", failure });
     }
-    this.#pending.rejectAll(offline(failure.reason));
+    this.#pending.rejectAll(failure.reason);
   }
 
   #change(status: LinkStatus): void {
@@ -360,7 +360,7 @@ export class Link {
 
 function offline(reason: string): LocalError {
   return new LocalError("offline", reason, {
-    hint: "messages are kept and go out when the broker is back",
+    hint: "do it again when the broker is back; sending a message does not have to wait",
   });
 }
 

@@ -6,6 +6,9 @@ import type { AgentClock } from "./agent_clock.ts";
 import { errorOf, type Frame } from "./frame.ts";
 import { LocalError } from "./local_error.ts";
 
+/** A request that was sent may have come through, although its answer did not. */
+const MAY_BE_DONE = "it may have been done all the same: look before you do it again";
+
 interface Waiting {
   readonly wire: string;
   resolve(frame: Frame): void;
@@ -29,7 +32,9 @@ export class PendingRequests {
       const cancelTimer = this.#clock.after(timeoutMs, () => {
         this.#waiting.delete(reqId);
         reject(
-          new LocalError("timeout", `the broker did not answer ${wire} within ${timeoutMs} ms`),
+          new LocalError("timeout", `the broker did not answer ${wire} within ${timeoutMs} ms`, {
+            hint: MAY_BE_DONE,
+          }),
         );
       });
       this.#waiting.set(reqId, { wire, resolve, reject, cancelTimer });
@@ -53,13 +58,14 @@ export class PendingRequests {
     return true;
   }
 
-  /** Rejects all of them: the connection is gone. */
-  rejectAll(error: Error): void {
+  /** Rejects all of them with LocalError `offline`: the connection is gone, and why. */
+  rejectAll(reason: string): void {
     const all = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const waiting of all) {
       waiting.cancelTimer();
-      waiting.reject(error);
+      const message = `${reason}, before the broker answered ${waiting.wire}`;
+      waiting.reject(new LocalError("offline", message, { hint: MAY_BE_DONE }));
     }
   }
 }
