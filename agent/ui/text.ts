@@ -8,6 +8,9 @@ function width(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 
+/** A longer value in a list is cut, so that one of them does not set the width of its column. */
+const LIST_CELL_CHARS = 96;
+
 /** Aligns `rows` into columns two spaces apart, indented by two. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
@@ -31,7 +34,10 @@ export function pairs(entries: readonly (readonly [string, string | null | undef
 /** Renders the answer of a derived verb: scalars as pairs, lists of objects as a table. */
 export function describe(data: Record<string, unknown>): string {
   const lists = Object.entries(data).filter(([, value]) => Array.isArray(value));
-  const scalars = Object.entries(data).filter(([, value]) => !Array.isArray(value));
+  // That a list is whole goes without saying.
+  const scalars = Object.entries(data).filter(([key, value]) =>
+    !Array.isArray(value) && !(key === "more" && value === false && lists.length > 0)
+  );
   const blocks = [];
   if (scalars.length > 0) blocks.push(pairs(scalars.map(([key, value]) => [key, cell(value)])));
   for (const [key, list] of lists) blocks.push(describeList(key, list as unknown[]));
@@ -46,8 +52,16 @@ function describeList(name: string, list: readonly unknown[]): string {
   const columns = [...new Set(list.flatMap((row) => Object.keys(row as object)))];
   return table([
     columns.map((column) => style.dim(column)),
-    ...list.map((row) => columns.map((column) => cell((row as Record<string, unknown>)[column]))),
+    ...list.map((row) =>
+      columns.map((column) => listCell((row as Record<string, unknown>)[column]))
+    ),
   ]);
+}
+
+function listCell(value: unknown): string {
+  const characters = [...cell(value)];
+  if (characters.length <= LIST_CELL_CHARS) return characters.join("");
+  return `${characters.slice(0, LIST_CELL_CHARS - 1).join("")}…`;
 }
 
 function cell(value: unknown): string {
