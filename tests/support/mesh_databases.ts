@@ -116,3 +116,15 @@ export async function dropRoles(databaseUrl: string, roles: readonly string[]): 
     await server.close();
   }
 }
+
+/** Ends a broker's mesh databases on a server, and removes their roles: they belong to the whole server. */
+export async function forgetMeshRoles(databases: MeshDatabases, sql: Sql): Promise<void> {
+  if (!(sql instanceof PostgresSql)) return;
+  await databases.close();
+  const roles = await meshRoles(sql);
+  for (const role of roles) {
+    await sql.query(`DROP OWNED BY "${role}" CASCADE`);
+    await sql.query(`DROP SCHEMA "${role}" CASCADE`);
+  }
+  await dropRoles(sql.databaseUrl, roles);
+}
