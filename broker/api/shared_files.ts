@@ -129,7 +129,8 @@ export const sharedFiles = {
     reply: "grant_file_access_ok",
     since: 1,
     summary:
-      "Let another member read a file: its key, sealed to that member by somebody who can open it.",
+      "Let another member read a file: its key, sealed to that member by somebody who can open it. " +
+      "A key that somebody else gave is replaced by the file's sharer alone.",
     grant: "member",
     rate: "request",
     audit: "file_access_granted",

@@ -108,18 +108,25 @@ export const sharedFiles: Handlers<typeof contract, Call> = {
       throw new MeshError("not_found", `no member has the key ${peerPubkey.slice(0, 12)}...`);
     }
     const nowMs = broker.clock.now();
-    const row = await broker.ledger.transact(mesh, async (tx) => {
+    const granted = await broker.ledger.transact(mesh, async (tx) => {
       const found = await findFile(tx, mesh.id, fileId, { pubkey: member.pubkey, nowMs });
       if (found === null) throw noFile(fileId);
       if (!isReadable(found)) throw notShared(found);
       requireKeyRoom(call, fileId, peerPubkey, await sealedTo(tx, mesh.id, fileId));
-      const key = { pubkey: peerPubkey, sealedKey, byPubkey: member.pubkey, atMs: nowMs };
-      await storeFileKey(tx, mesh.id, fileId, key);
-      const payload = { fileId, to: recipient.id };
-      const audits = [{ event: "file_access_granted", actor: member, payload }];
-      return { result: found, audits };
+      const isOwner = found.ownerPubkey === member.pubkey;
+      const { pubkey: byPubkey } = member;
+      const key = { pubkey: peerPubkey, sealedKey, byPubkey, isOwner, atMs: nowMs };
+      // Who has a key from another keeps that one.
+      const isNew = await storeFileKey(tx, mesh.id, fileId, key);
+      const audit = {
+        event: "file_access_granted",
+        actor: member,
+        payload: { fileId, to: recipient.id },
+      };
+      return { result: isNew ? found : null, audits: isNew ? [audit] : [] };
     });
-    const { name, sizeBytes: size } = row;
+    if (granted === null) return { fileId, peerPubkey };
+    const { name, sizeBytes: size } = granted;
     const { displayName: from, pubkey: fromPubkey } = member;
     broker.events.toMember(recipient, sharedFileEvents.fileShared, {
       fileId,

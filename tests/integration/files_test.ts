@@ -232,6 +232,24 @@ brokerTest(
   },
 );
 
+brokerTest(
+  "no reader can put another key in the place of one that somebody else gave",
+  async (broker) => {
+    const [ada, bob] = await broker.mesh("Ada", "Bob");
+    const [owner, peer] = [await broker.join(ada!), await broker.join(bob!)];
+    const [adaKey, bobKey] = [ada!.keys.publicKey, bob!.keys.publicKey];
+    const fileId = await share(owner, bytes, { commit: forMembers(bytes, adaKey, bobKey) });
+    const before = (await owner.request("get_file", { fileId })).sealedKey;
+    const junk = { fileId, peerPubkey: adaKey, sealedKey: "anVuaw==" };
+    assert.equal((await peer.request("grant_file_access", junk)).type, "grant_file_access_ok");
+    assert.equal((await owner.request("get_file", { fileId })).sealedKey, before);
+    assert.ok(!(await audited(broker)).includes("file_access_granted"));
+    const anew = { fileId, peerPubkey: bobKey, sealedKey: "YW5ldw==" };
+    await owner.request("grant_file_access", anew);
+    assert.equal((await peer.request("get_file", { fileId })).sealedKey, "YW5ldw==");
+  },
+);
+
 brokerTest("owners and admins see every file, but fetch only what is for them", async (broker) => {
   const [ada, bob] = await broker.mesh("Ada", "Bob");
   const [owner, peer] = [await broker.join(ada!), await broker.join(bob!)];

@@ -32,14 +32,15 @@ export function fileKeyOf(
   keyring: Pick<Keyring, "get">,
 ): Uint8Array {
   const { fileId, sealedKey, wrappedKeys } = offered;
-  if (sealedKey !== undefined) {
-    const key = openSealedKey(memberSecretKey, sealedKey);
-    if (key?.length === 32) return key;
-  }
+  // First those that only holders of a mesh key can have made: anybody can seal something to a member.
   for (const { epoch, wrappedKey } of wrappedKeys) {
     const epochKey = keyring.get(epoch);
     const key = epochKey === null ? null : unwrapFileKey(wrappedKey, epochKey, fileId);
     if (key !== null) return key;
+  }
+  if (sealedKey !== undefined) {
+    const key = openSealedKey(memberSecretKey, sealedKey);
+    if (key?.length === 32) return key;
   }
   throw new LocalError("waiting_for_key", `this agent has no key for "${offered.name}"`, {
     hint: "who shared it can give it to you: claudemesh file grant ID YOUR-NAME",

@@ -122,21 +122,28 @@ export async function sealedTo(
   return rows.map(({ pubkey }) => pubkey);
 }
 
-/** Stores a member's copy of a file key, in the place of the one it had. */
+/**
+ * Stores a member's copy of a file key. One that is there gives way only to who gave it and to who shared the file: a
+ * reader must not be able to put junk in the place of another's key.
+ * @returns false when another's copy stays in its place.
+ */
 export async function storeFileKey(
   executor: SqlExecutor,
   meshId: string,
   fileId: string,
-  key: { pubkey: string; sealedKey: string; byPubkey: string; atMs: number },
-): Promise<void> {
-  await executor.query(
-    `insert into mesh.file_key (file_id, mesh_id, peer_pubkey, sealed_key, granted_at,
+  key: { pubkey: string; sealedKey: string; byPubkey: string; isOwner: boolean; atMs: number },
+): Promise<boolean> {
+  const rows = await executor.query(
+    `insert into mesh.file_key as known (file_id, mesh_id, peer_pubkey, sealed_key, granted_at,
        granted_by_pubkey)
      values ($1, $2, $3, $4, $5, $6)
      on conflict (file_id, peer_pubkey) do update set sealed_key = excluded.sealed_key,
-       granted_at = excluded.granted_at, granted_by_pubkey = excluded.granted_by_pubkey`,
-    [fileId, meshId, key.pubkey, key.sealedKey, new Date(key.atMs), key.byPubkey],
+       granted_at = excluded.granted_at, granted_by_pubkey = excluded.granted_by_pubkey
+     where $7 or known.granted_by_pubkey = excluded.granted_by_pubkey
+     returning file_id`,
+    [fileId, meshId, key.pubkey, key.sealedKey, new Date(key.atMs), key.byPubkey, key.isOwner],
   );
+  return rows.length === 1;
 }
 
 /** A file key whose newest epoch is not the current one. */
