@@ -1,10 +1,11 @@
 /**
- * When cron expressions come due: five fields in an IANA time zone, read by croner. A time that daylight saving leaves
- * out comes right after the gap, a fixed time that comes twice runs the first time, and what has a wildcard in minute or
- * hour follows real time through both.
+ * When cron expressions come due: five fields in an IANA time zone, read by croner. What daylight saving leaves out comes
+ * right after the gap, once; a fixed time that comes twice runs the first time; what has a wildcard in the hour follows
+ * real time through both.
  */
 import { Cron } from "croner";
 import { MeshError } from "../api/errors.ts";
+import { WallClock } from "./wall_clock.ts";
 
 interface Field {
   readonly name: string;
@@ -23,6 +24,8 @@ const FIELDS: readonly Field[] = [
 /** The runs of one expression. */
 export class CronTimes {
   readonly #cron: Cron;
+  /** Where clocks may jump over a run: the same expression without jumps, and the zone's clocks. */
+  readonly #jumping: { readonly wallCron: Cron; readonly wallClock: WallClock } | null;
 
   /**
    * Reads an expression.
@@ -32,7 +35,10 @@ export class CronTimes {
     requireTimeZone(timeZone);
     const pattern = checked(expression);
     try {
-      this.#cron = new Cron(pattern, { timezone: timeZone, mode: "5-part", paused: true });
+      this.#cron = cronOf(pattern, timeZone);
+      this.#jumping = pattern.split(" ")[1]!.includes("*")
+        ? null
+        : { wallCron: cronOf(pattern, "UTC"), wallClock: new WallClock(timeZone) };
     } catch (cause) {
       const why = cause instanceof Error ? cause.message.replace(/^CronPattern: /, "") : "unknown";
       throw wrong(expression, why);
@@ -41,13 +47,34 @@ export class CronTimes {
 
   /** The first run after `afterMs`; null when there is none. */
   next(afterMs: number): number | null {
-    return this.#cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+    const runMs = this.#cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+    const jumpMs = this.#runAfterJump(afterMs);
+    return jumpMs !== null && (runMs === null || jumpMs < runMs) ? jumpMs : runMs;
   }
 
   /** The last `count` runs before `beforeMs`, oldest first. */
   before(beforeMs: number, count: number): number[] {
-    return this.#cron.previousRuns(count, new Date(beforeMs)).map((run) => run.getTime()).reverse();
+    const runs: number[] = [];
+    const [first] = this.#cron.previousRuns(count, new Date(beforeMs)).slice(-1);
+    for (let atMs = first?.getTime() ?? null; atMs !== null && atMs < beforeMs;) {
+      runs.push(atMs);
+      atMs = this.next(atMs);
+    }
+    return runs.slice(-count);
   }
+
+  /** When the next time by the zone's clocks is one that they jump over: the moment of that, if it is to come. */
+  #runAfterJump(afterMs: number): number | null {
+    if (this.#jumping === null) return null;
+    const { wallCron, wallClock } = this.#jumping;
+    const wallRun = wallCron.nextRun(new Date(wallClock.at(afterMs)));
+    const jumpMs = wallRun === null ? null : wallClock.jumpOver(wallRun.getTime());
+    return jumpMs !== null && jumpMs > afterMs ? jumpMs : null;
+  }
+}
+
+function cronOf(pattern: string, timezone: string): Cron {
+  return new Cron(pattern, { timezone, mode: "5-part", paused: true });
 }
 
 /** @throws {MeshError} `invalid_argument` for a time zone that is not in the IANA database. */

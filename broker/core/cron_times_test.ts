@@ -31,6 +31,23 @@ Deno.test("a time that the gap of daylight saving leaves out comes right after i
   ]);
 });
 
+Deno.test("of several times in the gap one run is left, and the others of the hours around it", () => {
+  for (const expression of ["15,45 2 * * *", "*/30 2 * * *", "0-50/10 2 * * *"]) {
+    assert.deepEqual(runs(expression, BERLIN, "2026-03-28T12:00Z", 1), ["2026-03-29T01:00"]);
+  }
+  assert.deepEqual(runs("30 1-3 * * *", BERLIN, "2026-03-28T12:00Z", 4), [
+    "2026-03-29T00:30",
+    "2026-03-29T01:00",
+    "2026-03-29T01:30",
+    "2026-03-29T23:30",
+  ]);
+  const once = new CronTimes("15,45 2 29 3 *", BERLIN);
+  assert.deepEqual(once.before(Date.parse("2026-03-30T00:00Z"), 2), [
+    Date.parse("2025-03-29T01:45Z"),
+    Date.parse("2026-03-29T01:00Z"),
+  ]);
+});
+
 Deno.test("a fixed time that comes twice runs the first time alone", () => {
   assert.deepEqual(runs("30 2 * * *", BERLIN, "2026-10-24T12:00Z", 2), [
     "2026-10-25T00:30",
