@@ -142,6 +142,7 @@ export const fileList: Verb = {
     MESH_FLAG,
     { syntax: "--from <member>", summary: "only files of this member" },
     { syntax: "--limit <count>", summary: `how many (default ${USUAL_ROWS})` },
+    { syntax: "--cursor <next>", summary: "go on where a list ended" },
   ],
   examples: ["claudemesh file list", "claudemesh file list report --from Ada --json"],
   json: true,
@@ -153,14 +154,18 @@ export const fileList: Verb = {
       most: MAX_ROWS,
       otherwise: USUAL_ROWS,
     });
+    const cursor = textFlag(context, "cursor");
     const { mesh, output } = await callOne(await context.agent(), context, "list_files", {
       limit,
+      ...(cursor === undefined ? {} : { cursor }),
       ...(typeof query === "string" ? { query } : {}),
       ...(from === undefined ? {} : { from }),
     });
     const files = output.files as FileView[];
     const nowMs = Date.now();
-    const more = output.next === null ? "" : `\n  ${style.dim("there are more: use --limit")}`;
+    const more = output.next === null
+      ? ""
+      : `\n  ${style.dim(`there are more: --cursor ${String(output.next)}`)}`;
     return {
       data: { mesh, files, next: output.next },
       text: files.length === 0

@@ -105,7 +105,8 @@ export const vectors = {
       readOnly: true,
       description:
         "Find stored texts by what they are about. list_collections tells what there is.",
-      hide: ["embedding", "skip"],
+      hide: ["embedding"],
+      rename: { offset: "skip" },
     },
     input: z.object({
       collection,

@@ -51,8 +51,12 @@ function lineOf(result: CallResult): string {
  * is told of it.
  */
 function fitting(op: ToolOp, output: Record<string, unknown>, paging: Paging) {
-  const paged = pagedOutput(output, paging);
-  if (op.tool.readOnly === true || typeof paged.nextOffset !== "number") return paged;
+  // The operation's own `next` lies behind what was cut here: it would skip that.
+  const { next, ...paged } = pagedOutput(output, paging);
+  if (typeof paged.nextOffset !== "number") {
+    return { ...paged, ...("next" in output ? { next } : {}) };
+  }
+  if (op.tool.readOnly === true) return paged;
   const { nextOffset: _, total: __, ...begin } = paged;
   return { ...begin, note: "It was done; cut: its answer is longer than hosts let through." };
 }
@@ -98,7 +102,8 @@ function derivedTool(op: ToolOp): Tool {
     input: parametersOf(op),
     async call(context, given) {
       // An operation that takes an offset itself has left those rows out already.
-      const skipped = "offset" in op.input.shape ? Number(given.offset ?? 0) : 0;
+      const isOwn = (op.tool.rename?.offset ?? "offset") in op.input.shape;
+      const skipped = isOwn ? Number(given.offset ?? 0) : 0;
       const offset = typeof given.offset === "number" ? given.offset : 0;
       const mesh = typeof given.mesh === "string" ? { mesh: given.mesh } : {};
       const input = inputOf(op, given);
