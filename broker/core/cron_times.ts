@@ -1,11 +1,14 @@
 /**
  * When cron expressions come due: five fields in an IANA time zone, read by croner. What daylight saving leaves out comes
- * right after the gap, once; a fixed time that comes twice runs the first time; what has a wildcard in the hour follows
- * real time through both.
+ * right after the gap, once; what comes twice runs the first time; what has a wildcard in the hour follows real time
+ * through both.
  */
 import { Cron } from "croner";
 import { MeshError } from "../api/errors.ts";
 import { WallClock } from "./wall_clock.ts";
+
+/** Runs in an hour that clocks repeat. */
+const MOST_REPEATS = 60;
 
 interface Field {
   readonly name: string;
@@ -47,20 +50,29 @@ export class CronTimes {
 
   /** The first run after `afterMs`; null when there is none. */
   next(afterMs: number): number | null {
-    const runMs = this.#cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+    let runMs = this.#cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+    while (runMs !== null && this.#isRepeat(runMs)) {
+      runMs = this.#cron.nextRun(new Date(runMs))?.getTime() ?? null;
+    }
     const jumpMs = this.#runAfterJump(afterMs);
     return jumpMs !== null && (runMs === null || jumpMs < runMs) ? jumpMs : runMs;
   }
 
   /** The last `count` runs before `beforeMs`, oldest first. */
   before(beforeMs: number, count: number): number[] {
+    const asked = this.#jumping === null ? count : count + MOST_REPEATS;
+    const known = this.#cron.previousRuns(asked, new Date(beforeMs)).map((run) => run.getTime())
+      .filter((atMs) => !this.#isRepeat(atMs));
     const runs: number[] = [];
-    const [first] = this.#cron.previousRuns(count, new Date(beforeMs)).slice(-1);
-    for (let atMs = first?.getTime() ?? null; atMs !== null && atMs < beforeMs;) {
+    for (let atMs = known[count - 1] ?? known.at(-1) ?? null; atMs !== null && atMs < beforeMs;) {
       runs.push(atMs);
       atMs = this.next(atMs);
     }
     return runs.slice(-count);
+  }
+
+  #isRepeat(atMs: number): boolean {
+    return this.#jumping !== null && this.#jumping.wallClock.isRepeat(atMs);
   }
 
   /** When the next time by the zone's clocks is one that they jump over: the moment of that, if it is to come. */

@@ -59,7 +59,25 @@ Deno.test("a fixed time that comes twice runs the first time alone", () => {
   ]);
 });
 
-Deno.test("what repeats within the hour follows real time through gap and overlap", () => {
+Deno.test("so do several fixed times", () => {
+  assert.deepEqual(runs("15,45 2 * * *", BERLIN, "2026-10-24T12:00Z", 3), [
+    "2026-10-25T00:15",
+    "2026-10-25T00:45",
+    "2026-10-26T01:15",
+  ]);
+  assert.deepEqual(runs("0 1-3 * * *", BERLIN, "2026-10-24T12:00Z", 4), [
+    "2026-10-24T23:00",
+    "2026-10-25T00:00",
+    "2026-10-25T02:00",
+    "2026-10-26T00:00",
+  ]);
+  const times = new CronTimes("15,45 2 * * *", BERLIN);
+  assert.deepEqual(times.before(Date.parse("2026-10-25T12:00Z"), 1), [
+    Date.parse("2026-10-25T00:45Z"),
+  ]);
+});
+
+Deno.test("what repeats every hour follows real time through gap and overlap", () => {
   assert.deepEqual(runs("*/30 * * * *", BERLIN, "2026-03-29T00:00Z", 4), [
     "2026-03-29T00:30",
     "2026-03-29T01:00",

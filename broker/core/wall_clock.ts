@@ -1,5 +1,5 @@
 /**
- * What the clocks of a time zone show, and which of their times daylight saving leaves out. Wall times are in
+ * What the clocks of a time zone show, and which of their times daylight saving leaves out or repeats. Wall times are in
  * milliseconds as if the zone were UTC.
  */
 
@@ -48,6 +48,12 @@ export class WallClock {
       else afterMs = middleMs;
     }
     return afterMs;
+  }
+
+  /** Whether the clocks, set back, show at a moment what they have shown before. */
+  isRepeat(timeMs: number): boolean {
+    const setBackMs = this.#offset(timeMs - DAY_MS) - this.#offset(timeMs);
+    return setBackMs > 0 && this.at(timeMs - setBackMs) === this.at(timeMs);
   }
 
   #offset(timeMs: number): number {
