@@ -103,6 +103,16 @@ function camel(name: string): string {
   return dashed(name).replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** A list that is somebody's value is shown as such, not as a list of answers. */
+function withValues(op: Op, told: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(told).map(([name, value]) => {
+      const isValue = op.output.shape[name] instanceof z.ZodUnknown && Array.isArray(value);
+      return [name, isValue ? JSON.stringify(value) : value];
+    }),
+  );
+}
+
 /** Makes the verb that an operation declares. */
 export function deriveVerb(op: Op): Verb {
   const spec = op.verb!;
@@ -143,7 +153,7 @@ export function deriveVerb(op: Op): Verb {
       const done = changes ? `${marks.done()} ${printable(mesh)}\n` : "";
       // An `ack` has the fields of a message's, which say nothing of this.
       const told = op.reply === "ack" ? input : output;
-      return { data: { mesh, ...told }, text: done + describe(told) };
+      return { data: { mesh, ...told }, text: done + describe(withValues(op, told)) };
     },
   };
 }
