@@ -8,8 +8,8 @@ function width(text: string): number {
   return stripVTControlCharacters(text).length;
 }
 
-/** A longer value in a list is cut, so that one of them does not set the width of its column. */
-const LIST_CELL_CHARS = 96;
+/** A longer value is not put into a table, where it would set the width of its column. */
+const TABLE_CELL_CHARS = 96;
 
 /** Aligns `rows` into columns two spaces apart, indented by two. */
 export function table(rows: readonly (readonly string[])[]): string {
@@ -31,8 +31,11 @@ export function pairs(entries: readonly (readonly [string, string | null | undef
   );
 }
 
-/** Renders the answer of a derived verb: scalars as pairs, lists of objects as a table. */
-export function describe(data: Record<string, unknown>): string {
+/**
+ * Renders the answer of a derived verb: scalars as pairs, lists of objects as a table, or one below the other where a
+ * value is too long for that. In an overview such a value is cut.
+ */
+export function describe(data: Record<string, unknown>, isOverview = false): string {
   const lists = Object.entries(data).filter(([, value]) => Array.isArray(value));
   // That a list is whole goes without saying.
   const scalars = Object.entries(data).filter(([key, value]) =>
@@ -40,28 +43,32 @@ export function describe(data: Record<string, unknown>): string {
   );
   const blocks = [];
   if (scalars.length > 0) blocks.push(pairs(scalars.map(([key, value]) => [key, cell(value)])));
-  for (const [key, list] of lists) blocks.push(describeList(key, list as unknown[]));
+  for (const [key, list] of lists) {
+    blocks.push(describeList(key, list as unknown[], isOverview));
+  }
   return blocks.join("\n");
 }
 
-function describeList(name: string, list: readonly unknown[]): string {
+function describeList(name: string, list: readonly unknown[], isOverview: boolean): string {
   if (list.length === 0) return `  No ${name}.`;
   if (typeof list[0] !== "object" || list[0] === null) {
     return `  ${style.dim(name)}  ${list.map(cell).join(", ")}`;
   }
   const columns = [...new Set(list.flatMap((row) => Object.keys(row as object)))];
-  return table([
-    columns.map((column) => style.dim(column)),
-    ...list.map((row) =>
-      columns.map((column) => listCell((row as Record<string, unknown>)[column]))
-    ),
-  ]);
+  const rows = list.map((row) =>
+    columns.map((column) => cell((row as Record<string, unknown>)[column]))
+  );
+  if (!isOverview && rows.some((row) => row.some((text) => text.length > TABLE_CELL_CHARS))) {
+    return rows.map((row) => pairs(row.map((text, column) => [columns[column]!, text])))
+      .join("\n\n");
+  }
+  return table([columns.map((column) => style.dim(column)), ...rows.map((row) => row.map(cut))]);
 }
 
-function listCell(value: unknown): string {
-  const characters = [...cell(value)];
-  if (characters.length <= LIST_CELL_CHARS) return characters.join("");
-  return `${characters.slice(0, LIST_CELL_CHARS - 1).join("")}…`;
+function cut(text: string): string {
+  const characters = [...text];
+  if (characters.length <= TABLE_CELL_CHARS) return text;
+  return `${characters.slice(0, TABLE_CELL_CHARS - 1).join("")}…`;
 }
 
 function cell(value: unknown): string {

@@ -2,10 +2,20 @@
 import assert from "node:assert/strict";
 import { describe } from "./text.ts";
 
-Deno.test("a long value of a list is cut, and does not set the width of its column", () => {
-  const text = describe({ entries: [{ key: "a", value: "x".repeat(70_000) }, { key: "b" }] });
+const LONG = "x".repeat(70_000);
+const entries = [{ key: "a", value: LONG, by: "Ada" }, { key: "b", value: 1, by: "Bob" }];
+
+Deno.test("in an overview a long value is cut, and does not set the width of its column", () => {
+  const text = describe({ entries }, true);
   assert.ok(text.split("\n").every((line) => line.length < 200), text);
   assert.match(text, /x…/);
+});
+
+Deno.test("elsewhere it is shown in full, without spreading over the other rows", () => {
+  const text = describe({ entries });
+  assert.ok(text.includes(LONG));
+  assert.ok(text.length < LONG.length + 200);
+  assert.match(text, /key +b\n/);
 });
 
 Deno.test("a value by itself is shown in full", () => {

@@ -153,7 +153,9 @@ export function deriveVerb(op: Op): Verb {
       const done = changes ? `${marks.done()} ${printable(mesh)}\n` : "";
       // An `ack` has the fields of a message's, which say nothing of this.
       const told = op.reply === "ack" ? input : output;
-      return { data: { mesh, ...told }, text: done + describe(withValues(op, told)) };
+      const isOverview = op.wire.startsWith("list_");
+      const text = done + describe(withValues(op, told), isOverview);
+      return { data: { mesh, ...told }, text };
     },
   };
 }
