@@ -6,6 +6,8 @@ import config from "./deno.json" with { type: "json" };
 
 /** What `serve` starts as a child; no verb for people. */
 const PREPARE_STORE = "prepare-store";
+/** What a broker starts for each mesh whose own database is in use. */
+const MESH_DATABASE = "mesh-database";
 
 /** Runs the program; returns its exit code, or null when the role goes on until it is told to stop. */
 async function main(argv: readonly string[]): Promise<number | null> {
@@ -19,6 +21,8 @@ async function main(argv: readonly string[]): Promise<number | null> {
       return await (await import("./agent/verbs/hook.ts")).runHook(argv.slice(1));
     case PREPARE_STORE:
       return await (await import("./broker/prepare_store.ts")).prepareStore(argv[1]!);
+    case MESH_DATABASE:
+      return await (await import("./storage/mesh_database/embedded_process.ts")).runMeshDatabase();
     case "mcp": {
       const options = (await import("./mcp/arguments.ts")).mcpArguments(argv.slice(1));
       if (options !== null) return await roles.mcp(options);

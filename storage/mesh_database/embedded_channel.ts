@@ -1,44 +1,50 @@
 /**
- * The main thread's end of the worker of a mesh's embedded database: one command at a time, each with a deadline after
- * which the worker is ended.
+ * The broker's end of the process of a mesh's embedded database: one command at a time, each with a deadline after which
+ * the process is killed. A worker could not be ended: Deno's `terminate` waits until the worker has nothing to do.
  */
+import { deserialize, serialize } from "node:v8";
 import { SqlError } from "../sql/port.ts";
+import { embeddedCommand } from "./embedded_command.ts";
 import type { EmbeddedAnswers, EmbeddedCommand, EmbeddedMessage } from "./embedded_messages.ts";
+import { frameOf, framesIn } from "./frame_stream.ts";
+import { lowerPriority } from "./low_priority.ts";
 
 interface Waiting {
   resolve(value: unknown): void;
   reject(error: SqlError): void;
 }
 
-/** One worker, from start to end. */
+/** One process, from start to end. */
 export class EmbeddedChannel {
-  readonly #worker: Worker;
+  /** Resolves when the process is gone: nothing of it writes any more. */
+  readonly gone: Promise<void>;
+  readonly #child: Deno.ChildProcess;
+  readonly #toChild: WritableStreamDefaultWriter<Uint8Array>;
   #waiting: Waiting | null = null;
   #ended: SqlError | null = null;
 
+  /** Starts the process. @throws {SqlError} `unavailable` when the system starts none. */
   constructor() {
-    this.#worker = new Worker(new URL("./embedded_worker.ts", import.meta.url), {
-      type: "module",
-      name: "mesh-database",
-    });
-    this.#worker.onmessage = (event: MessageEvent<EmbeddedMessage>) => this.#receive(event.data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#end(new SqlError("unavailable", `the mesh's database crashed: ${event.message}`));
-    };
-    this.#worker.onmessageerror = () =>
-      this.#end(new SqlError("unavailable", "the mesh's database sent an unreadable answer"));
+    this.#child = spawn();
+    lowerPriority(this.#child.pid);
+    this.#toChild = this.#child.stdin.getWriter();
+    this.gone = this.#watch();
   }
 
-  /** False once the worker has ended. */
+  /** The process's id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** False once the process is ended, or is being ended. */
   get isAlive(): boolean {
     return this.#ended === null;
   }
 
   /**
    * Sends a command; the one before must have been answered.
-   * @param timeoutMs after so long the worker is ended.
-   * @throws {SqlError} the command's failure; `timeout` past the deadline; `unavailable` when the worker ended otherwise.
+   * @param timeoutMs after so long the process is killed.
+   * @throws {SqlError} the command's failure; `timeout` past the deadline; `unavailable` when the process ended otherwise.
    */
   async request<Kind extends EmbeddedCommand["kind"]>(
     command: EmbeddedCommand & { readonly kind: Kind },
@@ -47,11 +53,12 @@ export class EmbeddedChannel {
     if (this.#ended !== null) throw this.#ended;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#waiting = { resolve, reject };
-    this.#worker.postMessage(command);
     const timer = setTimeout(
       () => this.#end(new SqlError("timeout", `the statement took longer than ${timeoutMs} ms`)),
       timeoutMs,
     );
+    // What cannot be written has no reader: the end of the process answers the command.
+    this.#toChild.write(frameOf(serialize(command))).catch(() => {});
     try {
       return await promise as EmbeddedAnswers[Kind];
     } finally {
@@ -60,16 +67,32 @@ export class EmbeddedChannel {
     }
   }
 
-  /** Ends the worker at once, whatever it is doing; a command under way is rejected as `unavailable`. */
-  terminate(): void {
+  /** Ends the process at once, whatever it is doing; a command under way is rejected as `unavailable`. */
+  async terminate(): Promise<void> {
     this.#end(new SqlError("unavailable", "the mesh's database was closed"));
+    await this.gone;
   }
 
   #end(reason: SqlError): void {
     if (this.#ended !== null) return;
     this.#ended = reason;
-    this.#worker.terminate();
+    kill(this.#child);
     this.#waiting?.reject(reason);
+  }
+
+  async #watch(): Promise<void> {
+    try {
+      for await (const payload of framesIn(this.#child.stdout)) this.#receive(deserialize(payload));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#end(
+        new SqlError("unavailable", `the mesh's database sent an unreadable answer: ${why}`),
+      );
+    }
+    const { code, signal } = await this.#child.status;
+    await this.#toChild.abort().catch(() => {});
+    const how = signal ?? `with code ${code}`;
+    this.#end(new SqlError("unavailable", `the mesh's database ended by itself (${how})`));
   }
 
   #receive(message: EmbeddedMessage): void {
@@ -86,5 +109,29 @@ export class EmbeddedChannel {
         this.#end(new SqlError("unavailable", `the mesh's database stopped: ${message.message}`));
         break;
     }
+  }
+}
+
+function spawn(): Deno.ChildProcess {
+  const { program, args } = embeddedCommand();
+  try {
+    return new Deno.Command(program, {
+      args,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SqlError("unavailable", `the mesh's database cannot be started: ${why}`);
+  }
+}
+
+/** Sends SIGKILL, unless the process has ended meanwhile. */
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
   }
 }

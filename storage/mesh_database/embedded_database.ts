@@ -2,16 +2,14 @@
  * One mesh's embedded database: opened when there is something to do, one statement at a time in the order they came,
  * ended when one takes too long (the next finds it opened again), closed when it is idle.
  */
-import { dirname } from "node:path";
-import { flush } from "../sql/flush.ts";
 import { SqlError } from "../sql/port.ts";
-import { copyTree } from "./copy_tree.ts";
 import { EmbeddedChannel } from "./embedded_channel.ts";
 import type { EmbeddedAnswers, EmbeddedCommand } from "./embedded_messages.ts";
+import { pathExists } from "./path_exists.ts";
 
 /** Statements that may wait for the one under way. */
 const MAX_WAITING = 64;
-/** Crash recovery included. */
+/** Copying it and crash recovery included. */
 const OPEN_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 const MAINTENANCE_TIMEOUT_MS = 60_000;
@@ -73,13 +71,13 @@ export class EmbeddedDatabase {
       try {
         return await channel.request<Kind>(command, timeoutMs);
       } finally {
-        this.#dropIfDead();
+        await this.#dropIfDead();
         await this.#maintain();
       }
     });
   }
 
-  /** Closes the worker when it has nothing to do; the next command opens it again. */
+  /** Closes the process when it has nothing to do; the next command opens it again. */
   async shut(): Promise<void> {
     if (this.isQuiet) await this.#inTurn(() => this.#shutDown());
   }
@@ -87,7 +85,7 @@ export class EmbeddedDatabase {
   /** Ends whatever runs and closes for good. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (!this.isQuiet) this.#channel?.terminate();
+    if (!this.isQuiet) await this.#channel?.terminate();
     await this.#inTurn(() => this.#shutDown());
   }
 
@@ -119,6 +117,7 @@ export class EmbeddedDatabase {
 
   async #opened(): Promise<EmbeddedChannel> {
     if (this.#closed) throw new SqlError("unavailable", "the broker is stopping");
+    await this.#dropIfDead();
     if (this.#channel !== null) {
       // A mesh that always has something to do must not keep the others out.
       const isOverTime = performance.now() - this.#openedAtMs > TURN_MS;
@@ -131,36 +130,27 @@ export class EmbeddedDatabase {
     const { folder, schema, diskBytes } = this.#parts;
     const channel = this.#channel = new EmbeddedChannel();
     try {
-      await this.#makeFolder();
-      const options = { folder, schema, diskBytes };
+      const template = await pathExists(folder) ? null : await this.#parts.template();
+      const options = { folder, template, schema, diskBytes };
       await channel.request({ kind: "open", options }, OPEN_TIMEOUT_MS);
       return channel;
     } catch (error) {
-      channel.terminate();
+      await channel.terminate();
       this.#channel = null;
       throw error;
     }
   }
 
-  /** A new database gets its name only when it is whole and on disk. */
-  async #makeFolder(): Promise<void> {
-    const { folder } = this.#parts;
-    if (await exists(folder)) return;
-    const template = await this.#parts.template();
-    const unfinished = `${folder}.new`;
-    if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
-    await copyTree(template, unfinished);
-    await Deno.rename(unfinished, folder);
-    if (Deno.build.os !== "windows") flush(dirname(folder));
-  }
-
-  #dropIfDead(): void {
-    if (this.#channel?.isAlive === false) this.#channel = null;
+  /** The place is free again when the process is gone, with the memory it took. */
+  async #dropIfDead(): Promise<void> {
+    if (this.#channel === null || this.#channel.isAlive) return;
+    await this.#channel.gone;
+    this.#channel = null;
   }
 
   async #maintain(): Promise<void> {
     await this.#channel?.request({ kind: "maintain" }, MAINTENANCE_TIMEOUT_MS).catch(() => {});
-    this.#dropIfDead();
+    await this.#dropIfDead();
   }
 
   async #shutDown(): Promise<void> {
@@ -172,18 +162,8 @@ export class EmbeddedDatabase {
       // What was acknowledged is on disk; a database that does not shut down recovers when it is opened.
       if (!(error instanceof SqlError)) throw error;
     } finally {
-      channel.terminate();
+      await channel.terminate();
       this.#channel = null;
     }
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

@@ -41,7 +41,7 @@ export class EmbeddedEngine implements MemberWire {
     [this.#memberOid = NaN, this.#programOid = NaN] = oids;
   }
 
-  /** Opens a folder that `makeEmbeddedFolder` has made. */
+  /** Opens a folder that `makeEmbeddedFolder` has made, or a copy of it. */
   static async open(
     options: EmbeddedOptions,
     onEnd: EmbeddedEnd,

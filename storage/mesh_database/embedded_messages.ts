@@ -1,4 +1,4 @@
-/** What the main thread and the worker of a mesh's embedded database say to each other. Types only. */
+/** What the broker and the process of a mesh's embedded database say to each other. Types only. */
 import type { BoundStatements, EngineFailure, ResultSet } from "../sql/pglite_messages.ts";
 import type { BoundedMemberSql } from "./member_transaction.ts";
 import type { MemberSqlResult } from "./port.ts";
@@ -7,6 +7,8 @@ import type { MemberSqlResult } from "./port.ts";
 export interface EmbeddedOptions {
   /** The folder with PostgreSQL's files. */
   readonly folder: string;
+  /** The folder to copy them from where there are none yet; null where there are. */
+  readonly template: string | null;
   /** The schema of the members' tables. */
   readonly schema: string;
   /** The largest size of its tables and indexes. */
@@ -14,7 +16,7 @@ export interface EmbeddedOptions {
 }
 
 /**
- * Work for the worker, one command at a time: `make` fills an empty folder with a database that any mesh may start from;
+ * Work for the process, one command at a time: `make` fills an empty folder with a database that any mesh may start from;
  * `open` starts PostgreSQL; `batch` runs the program's own statements; `run` a member's statement; `maintain` what
  * PostgreSQL's background processes would do; `close` shuts down.
  */
@@ -36,7 +38,7 @@ export interface EmbeddedAnswers {
   close: null;
 }
 
-/** What the worker sends: one answer or failure per command, or `fatal` when it can no longer be trusted. */
+/** What the process sends: one answer or failure per command, or `fatal` when it can no longer be trusted. */
 export type EmbeddedMessage =
   | { readonly kind: "answer"; readonly value: unknown }
   | { readonly kind: "failure"; readonly failure: EngineFailure }

@@ -1,28 +1,42 @@
-/** A thread's priority is its own. */
+/** A process's priority is lowered from outside, before it has made its threads. */
 import assert from "node:assert/strict";
 import { getPriority } from "node:os";
+import { lowerPriority } from "./low_priority.ts";
+
+/** The niceness of each thread of a process. */
+function threads(pid: number): number[] {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
+    const fields = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`).split(") ")[1];
+    return Number(fields?.split(" ")[16]);
+  });
+}
 
 Deno.test({
-  name: "a worker lowers its own thread's priority, and nobody else's",
+  name: "all threads of a process that was started just now get a low priority, and nobody else's",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const before = getPriority(0);
-    const source = `
-      import { lowerPriority } from ${JSON.stringify(import.meta.resolve("./low_priority.ts"))};
-      const lowered = lowerPriority();
-      const thread = Number(Deno.readLinkSync("/proc/thread-self").split("/").at(-1));
-      const fields = Deno.readTextFileSync("/proc/self/task/" + thread + "/stat").split(") ")[1].split(" ");
-      postMessage({ lowered, niceness: Number(fields[16]) });`;
-    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    const worker = new Worker(url, { type: "module" });
-    try {
-      const { promise, resolve } = Promise.withResolvers<{ lowered: boolean; niceness: number }>();
-      worker.onmessage = (event) => resolve(event.data);
-      assert.deepEqual(await promise, { lowered: true, niceness: 10 });
-      assert.equal(getPriority(0), before);
-    } finally {
-      worker.terminate();
-      URL.revokeObjectURL(url);
-    }
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "console.log('up'); await new Response(Deno.stdin.readable).text();"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const lowered = lowerPriority(child.pid);
+    const reader = child.stdout.getReader();
+    await reader.read();
+    const found = threads(child.pid);
+    await child.stdin.close();
+    await reader.cancel();
+    await child.status;
+    assert.equal(lowered, true);
+    assert.ok(found.length > 1, "a runtime has several threads");
+    assert.deepEqual(new Set(found), new Set([10]));
+    assert.equal(getPriority(0), before);
   },
+});
+
+Deno.test("a process that is gone has no priority to lower", async () => {
+  const child = new Deno.Command(Deno.execPath(), { args: ["--version"], stdout: "null" }).spawn();
+  await child.status;
+  assert.equal(lowerPriority(child.pid), false);
 });

@@ -1,17 +1,17 @@
 /**
- * The embedded driver of mesh databases: a PGlite of its own per mesh, each in a worker. Only a few are open at once: the
+ * The embedded driver of mesh databases: a PGlite of its own per mesh, each in a process. Only a few are open at once: the
  * one not used for longest is closed for the next.
  */
 import { join } from "node:path";
 import { type DataFolderLock, lockDataFolder } from "../sql/data_folder_lock.ts";
-import { flush } from "../sql/flush.ts";
 import { type Row, SqlError, type SqlStatement } from "../sql/port.ts";
 import { bindStatements } from "../sql/bind_writer.ts";
 import { encodeStatement } from "../sql/values.ts";
 import type { ResultSet } from "../sql/pglite_messages.ts";
-import { EmbeddedChannel } from "./embedded_channel.ts";
 import { EmbeddedDatabase } from "./embedded_database.ts";
+import { EmbeddedTemplate } from "./embedded_template.ts";
 import { meshSchema } from "./names.ts";
+import { pathExists } from "./path_exists.ts";
 import type { MemberSql, MemberSqlResult, MeshDatabases, WorkBounds } from "./port.ts";
 
 /** How to keep the meshes' embedded databases. */
@@ -26,7 +26,6 @@ export interface PgliteMeshOptions {
 }
 
 const DEFAULTS = { maxOpen: 4, idleMs: 300_000, diskBytes: 268_435_456 };
-const MAKE_TIMEOUT_MS = 120_000;
 
 /** The embedded databases of all meshes. Nothing is opened before it is used. */
 export class PgliteMeshDatabases implements MeshDatabases {
@@ -35,7 +34,7 @@ export class PgliteMeshDatabases implements MeshDatabases {
   readonly #options: Required<PgliteMeshOptions>;
   /** By mesh id, the least recently used first. */
   readonly #databases = new Map<string, EmbeddedDatabase>();
-  #template: Promise<string> | null = null;
+  readonly #template: EmbeddedTemplate;
   #lock: Promise<DataFolderLock> | null = null;
   /** Waiting for one of the open databases to have nothing to do. */
   readonly #waiting: (() => void)[] = [];
@@ -43,6 +42,16 @@ export class PgliteMeshDatabases implements MeshDatabases {
 
   constructor(options: PgliteMeshOptions) {
     this.#options = { ...DEFAULTS, ...options };
+    this.#template = new EmbeddedTemplate(this.#options.folder);
+  }
+
+  async prepare(): Promise<void> {
+    try {
+      await this.#locked();
+      await this.#template.path();
+    } catch (error) {
+      if (this.#closing === null) throw error;
+    }
   }
 
   async batch(
@@ -71,7 +80,7 @@ export class PgliteMeshDatabases implements MeshDatabases {
   }
 
   exists(meshId: string): Promise<boolean> {
-    return exists(join(this.#options.folder, meshId, "pg"));
+    return pathExists(join(this.#options.folder, meshId, "pg"));
   }
 
   close(): Promise<void> {
@@ -81,8 +90,8 @@ export class PgliteMeshDatabases implements MeshDatabases {
 
   async #close(): Promise<void> {
     for (const wake of this.#waiting.splice(0)) wake();
+    await this.#template.close();
     await Promise.all([...this.#databases.values()].map((database) => database.close()));
-    await this.#template?.catch(() => {});
     await this.#lock?.then((lock) => lock.release(), () => {});
   }
 
@@ -99,7 +108,7 @@ export class PgliteMeshDatabases implements MeshDatabases {
       schema: meshSchema(meshId),
       diskBytes: this.#options.diskBytes,
       idleMs: this.#options.idleMs,
-      template: () => this.#madeTemplate(),
+      template: () => this.#template.path(),
       admit: () => this.#admit(database),
       isPlaceWanted: () => this.#waiting.length > 0,
       onQuiet: () => this.#waiting.shift()?.(),
@@ -128,43 +137,6 @@ export class PgliteMeshDatabases implements MeshDatabases {
       throw error;
     });
     return this.#lock;
-  }
-
-  /** The folder that new databases are copied from; made on first use, by nobody else meanwhile. */
-  #madeTemplate(): Promise<string> {
-    this.#template ??= makeTemplate(this.#options.folder).catch((error) => {
-      this.#template = null;
-      throw error;
-    });
-    return this.#template;
-  }
-}
-
-async function makeTemplate(folder: string): Promise<string> {
-  const template = join(folder, "template");
-  if (await exists(template)) return template;
-  const unfinished = join(folder, "template.new");
-  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-  if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
-  await Deno.mkdir(unfinished, { mode: 0o700 });
-  const maker = new EmbeddedChannel();
-  try {
-    await maker.request({ kind: "make", folder: unfinished }, MAKE_TIMEOUT_MS);
-  } finally {
-    maker.terminate();
-  }
-  await Deno.rename(unfinished, template);
-  if (Deno.build.os !== "windows") flush(folder);
-  return template;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

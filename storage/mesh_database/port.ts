@@ -1,6 +1,6 @@
 /**
  * The mesh-database port: a database of each mesh's own, apart from the broker's tables and from every other mesh. Its
- * members' SQL, its vectors and its graph live there. Embedded it is a PGlite of its own in a worker; on a server a
+ * members' SQL, its vectors and its graph live there. Embedded it is a PGlite of its own in a process; on a server a
  * schema with a role of its own.
  */
 import type { Row, SqlStatement } from "../sql/port.ts";
@@ -49,6 +49,11 @@ export interface MeshDatabases {
   readonly driver: "pglite" | "postgres";
   /** Which of the extensions its databases have: `vector`, `age`. */
   readonly extensions: ReadonlySet<"vector" | "age">;
+  /**
+   * Makes what the first use of any mesh would wait for; who uses one meanwhile waits for the same.
+   * @throws {SqlError} why it could not; the first use tries again.
+   */
+  prepare(): Promise<void>;
   /**
    * Runs the program's own statements (never a member's text) in one transaction of the mesh's database, which comes
    * into being with the first call. Unqualified names are of a schema of the program's own, which no member's statement

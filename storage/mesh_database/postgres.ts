@@ -59,6 +59,9 @@ export class PostgresMeshDatabases implements MeshDatabases {
     });
   }
 
+  /** Nothing waits: what all meshes need was made when the databases were opened. */
+  async prepare(): Promise<void> {}
+
   async batch(
     meshId: string,
     statements: readonly SqlStatement[],

@@ -12,6 +12,7 @@ function databases(driver: MeshDatabases["driver"], ...extensions: ("vector" | "
   const fake: MeshDatabases = {
     driver,
     extensions: new Set(extensions),
+    prepare: () => Promise.resolve(),
     batch(meshId) {
       asked.push(meshId);
       return Promise.reject(new SqlError("unavailable", "only asked"));

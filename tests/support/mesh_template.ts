@@ -9,14 +9,17 @@ import config from "../../deno.json" with { type: "json" };
 import { PgliteMeshDatabases } from "../../storage/mesh_database/pglite.ts";
 
 /** What such a folder is made by and of. */
-const MADE_BY = ["embedded_folder.ts", "embedded_postgres.ts", "tenant_reach.ts", "pglite.ts"];
-const MAKE_TIMEOUT_MS = 120_000;
+const MADE_BY = ["embedded_folder.ts", "embedded_postgres.ts", "tenant_reach.ts"];
 
-/** Has a broker with this data folder, or mesh databases in its `meshes`, begin with the folder made before. */
+let template: Promise<string> | null = null;
+
+/** Has a broker with this data folder, or mesh databases in its `meshes`, begin with the folder made before. Idempotent. */
 export async function linkMeshTemplate(dataDir: string): Promise<void> {
-  const template = await meshTemplate();
+  const made = await (template ??= meshTemplate());
   await Deno.mkdir(join(dataDir, "meshes"), { recursive: true });
-  await Deno.symlink(template, join(dataDir, "meshes", "template"));
+  await Deno.symlink(made, join(dataDir, "meshes", "template")).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  });
 }
 
 async function meshTemplate(): Promise<string> {
@@ -45,7 +48,7 @@ async function make(path: string): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "claudemesh-test-" });
   const databases = new PgliteMeshDatabases({ folder });
   try {
-    await databases.batch("any", [{ text: "select 1" }], { timeoutMs: MAKE_TIMEOUT_MS });
+    await databases.prepare();
     await databases.close();
     await Deno.rename(join(folder, "template"), path);
   } finally {

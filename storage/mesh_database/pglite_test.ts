@@ -1,0 +1,82 @@
+/** How many embedded databases are open, and what becomes of those that are not. */
+import assert from "node:assert/strict";
+import { openEmbedded } from "../../tests/support/mesh_databases.ts";
+import { until } from "../../tests/support/until.ts";
+import { PgliteMeshDatabases } from "./pglite.ts";
+
+const BOUNDS = { timeoutMs: 20_000, maxRows: 10, maxBytes: 10_000 };
+const PATIENCE_MS = 20_000;
+
+async function run(databases: PgliteMeshDatabases, meshId: string, text: string) {
+  return (await databases.run(meshId, { text, readOnly: false, bounds: BOUNDS })).rows;
+}
+
+/** Which meshes' databases are open: their processes hold a lock. */
+async function open(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    if (!name.startsWith("mesh")) continue;
+    using lock = await Deno.open(`${folder}/${name}/pg.lock`, { write: true });
+    if (!await lock.tryLock(true)) found.push(name);
+  }
+  return found.sort();
+}
+
+Deno.test("ten meshes are used in turns, at most four are open, and none loses a row", async () => {
+  await using test = await openEmbedded();
+  const { databases, folder } = test;
+  const meshes = Array.from({ length: 10 }, (_, index) => `mesh${index}`);
+  for (const mesh of meshes) {
+    await run(databases, mesh, `CREATE TABLE kept AS SELECT '${mesh}' AS mesh`);
+    assert.ok((await open(folder)).length <= 4);
+  }
+  assert.deepEqual(await open(folder), ["mesh6", "mesh7", "mesh8", "mesh9"]);
+  await run(databases, "mesh6", "SELECT 1");
+  await run(databases, "mesh0", "SELECT 1");
+  assert.deepEqual(await open(folder), ["mesh0", "mesh6", "mesh8", "mesh9"]);
+  // More wait at once than there are places.
+  const found = await Promise.all(meshes.map((mesh) => run(databases, mesh, "SELECT * FROM kept")));
+  assert.deepEqual(found.flat(2), meshes);
+  assert.equal((await open(folder)).length, 4);
+});
+
+Deno.test("a database that nobody uses is closed, and found again", async () => {
+  await using test = await openEmbedded({ idleMs: 50 });
+  const { databases, folder } = test;
+  await run(databases, "mesh0", "CREATE TABLE kept AS SELECT 7 AS n");
+  await until("it is closed", PATIENCE_MS, async () => (await open(folder)).length === 0);
+  assert.deepEqual(await run(databases, "mesh0", "SELECT n FROM kept"), [[7]]);
+});
+
+/** The processes that this one has started. */
+function children(): number[] {
+  const pids = [...Deno.readDirSync("/proc")].map(({ name }) => Number(name));
+  return pids.filter((pid) => Number.isInteger(pid) && parentOf(pid) === Deno.pid);
+}
+
+function parentOf(pid: number): number | null {
+  try {
+    const [, fields = ""] = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ");
+    return Number(fields.split(" ")[1]);
+  } catch (error) {
+    // It ended meanwhile.
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+Deno.test({
+  name: "a database whose process is killed while it has nothing to do is opened again",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using test = await openEmbedded();
+    const { databases, folder } = test;
+    await run(databases, "mesh0", "CREATE TABLE kept AS SELECT 7 AS n");
+    const pids = children();
+    assert.equal(pids.length, 1);
+    for (const pid of pids) Deno.kill(pid, "SIGKILL");
+    await until("it is gone", PATIENCE_MS, async () => (await open(folder)).length === 0);
+    await until("its end is seen", PATIENCE_MS, () => children().length === 0);
+    assert.deepEqual(await run(databases, "mesh0", "SELECT n FROM kept"), [[7]]);
+  },
+});
