@@ -37,6 +37,7 @@ export async function serve(
     const broker = await startBroker(settings, { onStoreLost });
     printLine(startUpLines(settings, broker).join("\n"));
     brokerLog().info("broker started", { port: broker.port, store: broker.context.sql.driver });
+    prepareMeshDatabases(broker);
     const code = await stopped.promise;
     brokerLog().info("broker stops", { code });
     await broker.close();
@@ -47,6 +48,15 @@ export async function serve(
   } finally {
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, onSignal);
   }
+}
+
+/** In the background: the first member who uses a mesh's own database would wait for it. */
+function prepareMeshDatabases({ context: { stores } }: Broker): void {
+  stores.meshDatabases.prepare().catch((error) =>
+    brokerLog().warn("meshes' own databases could not be prepared; their first use tries again", {
+      error: reasonOf(error),
+    })
+  );
 }
 
 function startUpLines(settings: Settings, broker: Broker): string[] {
