@@ -58,7 +58,7 @@ brokerTest(
     });
     assert.deepEqual([(records as unknown[]).length, truncated], [1_000, true]);
     const limit = broker.context.settings.limits.cypherChars;
-    const fits = `RETURN '${"x".repeat(limit - 15)}' AS x`;
+    const fits = `RETURN '${"x".repeat(limit - 14)}' AS x`;
     assert.equal((await a.request("graph_query", { cypher: fits })).type, "graph_result");
     assert.equal((await a.request("graph_query", { cypher: `${fits} ` })).code, "invalid_argument");
     await broker.restart();

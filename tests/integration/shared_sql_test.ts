@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { brokerTest, type TestBroker, type TestMember } from "../support/broker.ts";
 import { dropRoles, meshRoles } from "../support/mesh_databases.ts";
-import { linkMeshTemplate } from "../support/mesh_template.ts";
 import type { Frame, TestPeer } from "../support/peer.ts";
 import { PostgresSql } from "../../storage/sql/postgres.ts";
 
@@ -16,8 +15,7 @@ function sqlTest(
   limits: Partial<typeof options.limits & { sqlDiskBytes: number }> = {},
 ): void {
   brokerTest(name, async (broker) => {
-    const { settings: { dataDir }, stores, sql } = broker.context;
-    if (sql.driver === "pglite") await linkMeshTemplate(dataDir);
+    const { stores, sql } = broker.context;
     const members = await broker.mesh("Ada", "Bob");
     const peers = [await broker.join(members[0]!), await broker.join(members[1]!)];
     await stores.meshDatabases.batch(members[0]!.meshId, [{ text: "SELECT 1" }], OPEN);

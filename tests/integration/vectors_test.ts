@@ -1,8 +1,7 @@
 /** Similarity search over texts: what members store is found by what it is about, by their mesh and no other. */
 import assert from "node:assert/strict";
 import { LIMITS } from "../../broker/api/limits.ts";
-import { brokerTest, TestBroker, type TestBrokerOptions } from "../support/broker.ts";
-import { linkMeshTemplate } from "../support/mesh_template.ts";
+import { brokerTest, TestBroker } from "../support/broker.ts";
 import type { Frame, TestPeer } from "../support/peer.ts";
 import { openTestStore } from "../support/sql.ts";
 import { until } from "../support/until.ts";
@@ -13,15 +12,6 @@ const NOTES = [
   "Die Rechnung kommt per Post, die Mahnung per E-Mail",
   "数据库迁移在启动时自动运行",
 ];
-
-/** A test per driver whose broker needs not make the meshes' databases from nothing. */
-function vectorsTest(
-  name: string,
-  run: (broker: TestBroker) => Promise<void>,
-  options: TestBrokerOptions = {},
-): void {
-  brokerTest(name, run, { prepare: linkMeshTemplate, ...options });
-}
 
 async function stored(peer: TestPeer, text: string, more: object = {}): Promise<Frame> {
   const answer = await peer.request("vector_store", { collection: "notes", text, ...more });
@@ -48,7 +38,7 @@ async function audited(broker: TestBroker): Promise<unknown[]> {
   );
 }
 
-vectorsTest(
+brokerTest(
   "what one member stored another finds by what it is about, also after a restart",
   async (broker) => {
     const [ada, bob] = await broker.mesh("Ada", "Bob");
@@ -87,7 +77,7 @@ vectorsTest(
   },
 );
 
-vectorsTest("a known id is replaced, metadata filter, and skip and limit page", async (broker) => {
+brokerTest("a known id is replaced, metadata filter, and skip and limit page", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);
   await stored(peer, "red apples", { id: "a", metadata: { lang: "en", tags: ["fruit", "red"] } });
@@ -112,7 +102,7 @@ vectorsTest("a known id is replaced, metadata filter, and skip and limit page", 
   assert.deepEqual([wrong.code, wrong.field], ["invalid_argument", "filter"]);
 });
 
-vectorsTest("metadata cannot pass for what the broker says of a text", async (broker) => {
+brokerTest("metadata cannot pass for what the broker says of a text", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);
   const metadata = { text: "forged", id: "x", mesh_id: "other", storedBy: "Mallory", score: 9 };
@@ -126,7 +116,7 @@ vectorsTest("metadata cannot pass for what the broker says of a text", async (br
   ]);
 });
 
-vectorsTest(
+brokerTest(
   "deleting ends a text, the last one its collection, and what is not there is said",
   async (broker) => {
     const [ada, bob] = await broker.mesh("Ada", "Bob");
@@ -159,7 +149,7 @@ vectorsTest(
   },
 );
 
-vectorsTest("a collection is dropped by owners and admins alone", async (broker) => {
+brokerTest("a collection is dropped by owners and admins alone", async (broker) => {
   const [ada, bob] = await broker.mesh("Ada", "Bob");
   const [owner, member] = [await broker.join(ada!), await broker.join(bob!)];
   await stored(member, "one");
@@ -175,7 +165,7 @@ vectorsTest("a collection is dropped by owners and admins alone", async (broker)
   assert.deepEqual((await owner.request("list_collections")).collections, []);
 });
 
-vectorsTest("nothing of a mesh is found, listed or deleted from another", async (broker) => {
+brokerTest("nothing of a mesh is found, listed or deleted from another", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const [eve] = await broker.mesh("Eve");
   const [peer, foreign] = [await broker.join(ada!), await broker.join(eve!)];
@@ -198,7 +188,7 @@ vectorsTest("nothing of a mesh is found, listed or deleted from another", async 
   ]);
 });
 
-vectorsTest("a text without a letter is refused, and a substring is no match", async (broker) => {
+brokerTest("a text without a letter is refused, and a substring is no match", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);
   await stored(peer, "a catalogue of everything");
@@ -213,7 +203,7 @@ vectorsTest("a text without a letter is refused, and a substring is no match", a
   assert.ok(await scoreOf("talog") < 0.2);
 });
 
-vectorsTest("callers may bring embeddings, and then all of a collection do", async (broker) => {
+brokerTest("callers may bring embeddings, and then all of a collection do", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);
   const east = await stored(peer, "", { id: "east", embedding: [1, 0, 0] });
@@ -244,7 +234,7 @@ vectorsTest("callers may bring embeddings, and then all of a collection do", asy
   assert.match(String(mixed.message), /"texts" embeds texts itself \(lexical-v1\)/);
 });
 
-vectorsTest("texts, metadata and answers are bounded", async (broker) => {
+brokerTest("texts, metadata and answers are bounded", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);
   const { vectorTextBytes, vectorMetadataBytes, vectorAnswerBytes } = LIMITS;
@@ -275,7 +265,7 @@ vectorsTest("texts, metadata and answers are bounded", async (broker) => {
   assert.equal(new Set([...results, ...rest].map(({ id }) => id)).size, 20);
 });
 
-vectorsTest(
+brokerTest(
   "collections and texts are counted, and one past the limit is refused",
   async (broker) => {
     const [ada] = await broker.mesh("Ada");
@@ -296,7 +286,7 @@ vectorsTest(
   { limits: { vectorCollections: 2, vectorPoints: 3 } },
 );
 
-vectorsTest("every change is in the audit with ids and sizes, and no text", async (broker) => {
+brokerTest("every change is in the audit with ids and sizes, and no text", async (broker) => {
   const [ada] = await broker.mesh("Ada");
   const peer = await broker.join(ada!);
   await stored(peer, "größer", { id: "a", metadata: { secret: 1 } });
@@ -328,7 +318,6 @@ Deno.test("texts are embedded by the operator's model, and a search says when it
   const embeddings = { url, model: "small-1", apiKey: null };
   const broker = await TestBroker.start(sql, {
     settings: { embeddings },
-    prepare: linkMeshTemplate,
   });
   try {
     const health = await (await fetch(`${broker.broker.url}/health`)).json();

@@ -12,6 +12,7 @@ import { generateKeyPair, type KeyPair } from "../../crypto/sign.ts";
 import { insertMember, insertMesh } from "../../storage/sql/queries/mesh_creation.ts";
 import { insertEpoch } from "../../storage/sql/queries/mesh_keys.ts";
 import type { Sql } from "../../storage/sql/port.ts";
+import { linkMeshTemplate } from "./mesh_template.ts";
 import { type HelloOverrides, TestPeer } from "./peer.ts";
 import { eachDriver } from "./sql.ts";
 
@@ -54,6 +55,7 @@ export class TestBroker {
 
   static async start(sql: Sql, options: TestBrokerOptions = {}): Promise<TestBroker> {
     const dataDir = await Deno.makeTempDir({ prefix: "claudemesh-test-" });
+    await linkMeshTemplate(dataDir);
     await options.prepare?.(dataDir);
     const broker = await startBroker(testSettings(dataDir, options), brokerOptions(sql, options));
     return new TestBroker(sql, options, dataDir, broker);

@@ -4,6 +4,7 @@
  */
 import { freePort } from "../../agent/verbs/demo/free_port.ts";
 import { selfCommand } from "../../agent/home/self_command.ts";
+import { linkMeshTemplate } from "./mesh_template.ts";
 import { until } from "./until.ts";
 
 const READY_LIMIT_MS = 30_000;
@@ -179,6 +180,7 @@ export async function startProgramBroker(
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "claudemesh-broker-" });
+  if (options.dataDir === undefined) await linkMeshTemplate(dataDir);
   const environment = {
     ...await homeEnvironment(dataDir),
     ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
