@@ -71,6 +71,8 @@ function refusal(error: unknown, { sqlTimeoutMs, sqlDiskBytes }: Limits): unknow
       return new MeshError("limit", `${message}; match less, or begin at a label`, {
         data: { limit: sqlTimeoutMs },
       });
+    case "heavy":
+      return new MeshError("limit", `${message}; match or collect less in one statement`);
     case "full":
       return new MeshError("limit", `${message}; delete nodes that nobody needs`, {
         data: { limit: sqlDiskBytes },

@@ -70,6 +70,9 @@ export class AgeGraph implements Graph {
   }
 }
 
+/** PostgreSQL's error code. */
+const OUT_OF_MEMORY = "53200";
+
 const READ_ONLY: SqlStatement = {
   text: "SELECT set_config('transaction_read_only', 'on', true)",
 };
@@ -182,6 +185,7 @@ function refusal(error: unknown, timeoutMs: number): unknown {
   if (kind === "timeout") {
     return new GraphError("timeout", `the statement was cut off after ${timeoutMs} ms`, error);
   }
+  if (sqlState === OUT_OF_MEMORY) return new GraphError("heavy", message, error);
   if (kind === "full") return new GraphError("full", message, error);
   if (kind === "unavailable" || sqlState === null) {
     return new GraphError("unavailable", "the mesh's graph cannot be reached", error);

@@ -179,6 +179,7 @@ function refusal(error: unknown, timeoutMs: number): unknown {
   if (/TransactionTimedOut|LockClientStopped|TerminatedByTimeout/.test(code)) {
     return new GraphError("timeout", `the statement was cut off after ${timeoutMs} ms`, error);
   }
+  if (/OutOfMemory/.test(code)) return new GraphError("heavy", code, error);
   if (/OutOfDiskSpace|DatabaseFull/.test(code)) return new GraphError("full", code, error);
   if (code.startsWith("Neo.ClientError")) return new GraphError("invalid", error.message, error);
   return new GraphError("unavailable", "the mesh's graph cannot be reached", error);

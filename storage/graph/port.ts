@@ -41,10 +41,10 @@ export interface GraphResult {
 }
 
 /**
- * Why a statement failed: `invalid` (what the member wrote; the message is for him), `timeout` (it was cut off), `full`,
- * `unavailable` (no connection; try again later).
+ * Why a statement failed: `invalid` (what the member wrote; the message is for him), `timeout` (it was cut off), `heavy`
+ * (it needs more memory than there is), `full` (the graph has no room), `unavailable` (no connection; try again later).
  */
-export type GraphErrorKind = "invalid" | "timeout" | "full" | "unavailable";
+export type GraphErrorKind = "invalid" | "timeout" | "heavy" | "full" | "unavailable";
 
 export class GraphError extends Error {
   override readonly name = "GraphError";

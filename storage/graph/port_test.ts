@@ -241,3 +241,18 @@ eachGraph("what is wrong with a statement is told in words", async (ask) => {
   await refused(ask("MATCH (n) RETRUN n", { readOnly: false }), "invalid", /RETRUN|syntax/i);
   await refused(ask("CREATE (n:T) RETURN m"), "invalid", /m/);
 });
+
+Deno.test({
+  name: "a statement that needs too much memory is told so, and the next one runs (age)",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const graph = await opened("age");
+    const bounds = { params: {}, readOnly: true, timeoutMs: 10_000, maxRows: 10, maxBytes: 1_000 };
+    const mesh = `test${randomCode(12)}`;
+    const heavy = graph.run(mesh, { cypher: "RETURN size(range(1, 100000000))", ...bounds });
+    await refused(heavy, "heavy", /out of memory/);
+    const { records } = await graph.run(mesh, { cypher: "RETURN 1 AS one", ...bounds });
+    assert.deepEqual(records, [{ one: 1 }]);
+  },
+});
