@@ -241,6 +241,8 @@ export class Ledger {
   /** Sends a crowd, if one waits, behind the commits under way. */
   #sendBehind(): void {
     if (this.#flights.length >= MAX_FLIGHTS || this.#queue.length < this.#crowdJobs) return;
+    // Behind one that was never sent there is no line.
+    if (this.#flights.at(-1)?.commit === null) return;
     this.#send(this.#takeMerged());
   }
 
