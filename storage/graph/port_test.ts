@@ -1,7 +1,7 @@
 /** What every graph driver does alike; Neo4j's half runs where NEO4J_URL names a server (with NEO4J_USER, NEO4J_PASSWORD). */
 import assert from "node:assert/strict";
 import { randomCode } from "../../crypto/random.ts";
-import { PgliteMeshDatabases } from "../mesh_database/pglite.ts";
+import { openEmbedded } from "../../tests/support/mesh_databases.ts";
 import { AgeGraph } from "./age.ts";
 import { Neo4jGraph } from "./neo4j.ts";
 import { type Graph, GraphError, type GraphResult, type GraphStatement } from "./port.ts";
@@ -27,13 +27,11 @@ async function opened(driver: Graph["driver"]): Promise<Graph> {
     return neo4j;
   }
   if (age === null) {
-    const folder = await Deno.makeTempDir({ prefix: "claudemesh-test-" });
-    const databases = new PgliteMeshDatabases({ folder });
+    const test = await openEmbedded();
     age = {
-      graph: new AgeGraph(databases),
+      graph: new AgeGraph(test.databases),
       async close() {
-        await databases.close();
-        await Deno.remove(folder, { recursive: true });
+        await test[Symbol.asyncDispose]();
       },
     };
   }
