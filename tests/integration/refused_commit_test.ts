@@ -3,68 +3,27 @@
  */
 import assert from "node:assert/strict";
 import { ops } from "../../broker/api/catalog.ts";
-import { COMMON_FAILS } from "../../broker/api/op.ts";
 import { openPostgres } from "../../storage/sql/postgres.ts";
-import type { Sql } from "../../storage/sql/port.ts";
-import { TestBroker } from "../support/broker.ts";
-import { furnish, type FurnishedMesh } from "../support/furnished_mesh.ts";
-import { forgetMeshRoles } from "../support/mesh_databases.ts";
+import type { TestBroker } from "../support/broker.ts";
+import { furnish, type FurnishedMesh, withRoomyBroker } from "../support/furnished_mesh.ts";
 import { changedTables, LAZY_TABLES, type MeshRows, meshRows } from "../support/mesh_rows.ts";
-import { linkMeshTemplate } from "../support/mesh_template.ts";
 import type { Frame } from "../support/peer.ts";
 import { refuseChanges } from "../support/refusing_ports.ts";
 import { RefusingStore } from "../support/refusing_store.ts";
 import { driverAvailable, eachDriver, openTestStore, testDatabaseUrl } from "../support/sql.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
-import { type ValidCall, validCall, validCalls } from "../support/valid_calls.ts";
-
-const MANY = 1_000_000;
-const limits = { requestsPerMinute: MANY, requestBurst: MANY, sqlStatementsPerMinute: MANY };
-
-/** Runs `run` with a furnished mesh of a broker on `sql`. */
-async function withMesh(
-  sql: Sql,
-  run: (broker: TestBroker, mesh: FurnishedMesh) => Promise<void>,
-): Promise<void> {
-  const broker = await TestBroker.start(sql, { limits, prepare: linkMeshTemplate });
-  try {
-    await run(broker, await furnish(broker));
-  } finally {
-    await forgetMeshRoles(broker.context.stores.meshDatabases, sql).finally(() => broker.close());
-  }
-}
-
-/** The answer to a call: its reply or a code that the operation declares. */
-async function answerTo({ op, peer, input }: ValidCall): Promise<Frame> {
-  const answer = await peer.request(op.wire, input);
-  const codes: readonly string[] = [...COMMON_FAILS, ...op.fails];
-  const isDeclared = answer.type === "error"
-    ? codes.includes(String(answer.code))
-    : answer.type === op.reply && op.output.safeParse(answer).success;
-  assert.ok(isDeclared, `${op.wire}: ${JSON.stringify(answer)}`);
-  return answer;
-}
+import {
+  answerTo,
+  stableReads,
+  texts,
+  type ValidCall,
+  validCall,
+  validCalls,
+} from "../support/valid_calls.ts";
 
 /** Requires that an operation that changes something was told to come again. */
 function requireUnavailable({ op }: ValidCall, answer: Frame): void {
   assert.equal(answer.code, "unavailable", `${op.wire}: ${JSON.stringify(answer)}`);
-}
-
-/** What calls that keep nothing answer, where that does not change by itself. */
-async function stableReads(calls: readonly ValidCall[]): Promise<ReadonlyMap<ValidCall, string>> {
-  const reads = calls.filter(({ op }) => op.audit === null);
-  // The first round sets what later ones show.
-  const [, first, second] = [await texts(reads), await texts(reads), await texts(reads)];
-  return new Map([...second].filter(([call, text]) => first.get(call) === text));
-}
-
-async function texts(calls: Iterable<ValidCall>): Promise<Map<ValidCall, string>> {
-  const found = new Map<ValidCall, string>();
-  for (const call of calls) {
-    const { _reqId, ...answer } = await answerTo(call);
-    found.set(call, JSON.stringify(answer));
-  }
-  return found;
 }
 
 function rowsOf(broker: TestBroker, { meshId }: FurnishedMesh): Promise<MeshRows> {
@@ -122,7 +81,8 @@ async function requireValid(
 
 eachDriver("no operation answers success while the store refuses its commit", async (open) => {
   const store = new RefusingStore(await open());
-  await withMesh(store.sql, async (broker, mesh) => {
+  await withRoomyBroker(store.sql, async (broker) => {
+    const mesh = await furnish(broker);
     const calls = await validCalls(mesh);
     const reads = await stableReads(calls);
     const before = await rowsOf(broker, mesh);
@@ -137,7 +97,8 @@ eachDriver("no operation answers success while the store refuses its commit", as
 eachDriver(
   "no operation answers success when files, tables, graph or texts refuse",
   async (open) => {
-    await withMesh(await open(), async (broker, mesh) => {
+    await withRoomyBroker(await open(), async (broker) => {
+      const mesh = await furnish(broker);
       const counts = refuseChanges(broker.context.stores);
       const sum = () => [...counts.values()].reduce((total, count) => total + count, 0);
       for (const op of ops) {
@@ -166,7 +127,8 @@ Deno.test({
     [url.hostname, url.port] = ["127.0.0.1", String(proxy.port)];
     const sql = await openPostgres({ databaseUrl: url.href });
     try {
-      await withMesh(sql, async (_, mesh) => {
+      await withRoomyBroker(sql, async (broker) => {
+        const mesh = await furnish(broker);
         const before = await meshRows(direct, mesh.meshId, LAZY_TABLES);
         const calls = await validCalls(mesh);
         await proxy.stop();

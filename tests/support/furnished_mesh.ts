@@ -6,12 +6,27 @@ import assert from "node:assert/strict";
 import { makeRotationProof, newEpochKey, sealKeyFor } from "../../crypto/mesh_key.ts";
 import { randomId } from "../../crypto/random.ts";
 import { inviteInput } from "./admission.ts";
-import type { TestBroker, TestMember } from "./broker.ts";
-import { BOX, forMembers, forMesh, patch, share, startUpload } from "./file_transfer.ts";
+import type { Sql } from "../../storage/sql/port.ts";
+import { TestBroker, type TestMember } from "./broker.ts";
+import { forMembers, patch, share, startUpload } from "./file_transfer.ts";
+import { forgetMeshRoles } from "./mesh_databases.ts";
 import type { Frame, TestPeer } from "./peer.ts";
 
 const NAMES = ["Ada", "Bob", "Cyd", "Dan", "Eve", "Fay", "Gus", "Hal"] as const;
 type Name = (typeof NAMES)[number];
+/** The first statement on a mesh's own database waits until that is made and opened. */
+export const PATIENCE_MS = 60_000;
+const MANY = 1_000_000;
+const ROOMY = {
+  requestsPerMinute: MANY,
+  requestBurst: MANY,
+  sendsPerMinute: MANY,
+  sendBurst: MANY,
+  sqlStatementsPerMinute: MANY,
+  streamPublishesPerMinute: MANY,
+  streamPublishBurst: MANY,
+  peerFileMs: 3_600_000,
+};
 /** How many of each kind there are: one to read, others to change and to remove. */
 const TASKS = ["claim", "renew", "complete", "release", "cancel", "read"] as const;
 
@@ -78,6 +93,20 @@ export class FurnishedMesh {
   }
 }
 
+/** Runs `run` with a broker on `sql` that has room for many requests. */
+export async function withRoomyBroker(
+  sql: Sql,
+  run: (broker: TestBroker) => Promise<void>,
+): Promise<void> {
+  const broker = await TestBroker.start(sql, { limits: ROOMY });
+  try {
+    await run(broker);
+  } finally {
+    const { meshDatabases } = broker.context.stores;
+    await forgetMeshRoles(meshDatabases, sql).finally(() => broker.close());
+  }
+}
+
 /** Makes a mesh; the broker needs room for many requests. */
 export async function furnish(broker: TestBroker): Promise<FurnishedMesh> {
   const secret = randomId();
@@ -113,6 +142,9 @@ export async function furnish(broker: TestBroker): Promise<FurnishedMesh> {
     ),
   };
   await fillDatabases(stage);
+  // What is written some time later otherwise.
+  await broker.context.delivery.flush();
+  await broker.context.activity.flush(broker.context.meshes.all());
   return new FurnishedMesh({ ...stage, ids });
 }
 
@@ -120,7 +152,7 @@ type Stage = Pick<FurnishedMesh, "secret" | "members" | "ada" | "bob" | "hal">;
 
 /** Asks and requires a success. */
 export async function asked(peer: TestPeer, wire: string, input: object = {}): Promise<Frame> {
-  const answer = await peer.request(wire, input);
+  const answer = await peer.request(wire, input, PATIENCE_MS);
   assert.notEqual(answer.type, "error", `${wire}: ${JSON.stringify(answer)}`);
   return answer;
 }
@@ -187,7 +219,12 @@ async function shareKnowledge({ ada, secret }: Stage): Promise<void> {
   for (const stream of ["builds", "old-builds"]) {
     await asked(ada, "publish", { stream, data: { secret } });
   }
-  const knowledge = { summary: secret, filesRead: [secret], keyFindings: [secret], tags: [secret] };
+  const knowledge = {
+    summary: `${secret} parser`,
+    filesRead: [secret],
+    keyFindings: [secret],
+    tags: [secret],
+  };
   await asked(ada, "share_context", knowledge);
   for (const name of ["review", "release"]) {
     await asked(ada, "share_skill", { name, description: secret, instructions: secret });
@@ -197,7 +234,9 @@ async function shareKnowledge({ ada, secret }: Stage): Promise<void> {
 }
 
 async function remember({ ada, secret }: Stage): Promise<string> {
-  return String((await asked(ada, "remember", { content: secret, tags: [secret] })).id);
+  return String(
+    (await asked(ada, "remember", { content: `${secret} payments`, tags: [secret] })).id,
+  );
 }
 
 async function makeTasks({ ada, secret }: Stage): Promise<Furniture["taskIds"]> {
@@ -246,11 +285,3 @@ function rotationBy(members: Stage["members"], epoch: number, readers: readonly 
     ),
   };
 }
-
-/** What a commit says beside the file id, for the whole mesh in an epoch. */
-export function commitFor(mesh: FurnishedMesh, epoch: number): object {
-  return forMesh(mesh.bytes, epoch);
-}
-
-/** A box that could be a sealed key, a request or an answer. */
-export { BOX };

@@ -6,6 +6,9 @@ import type { Sql } from "../../storage/sql/port.ts";
 /** Table -> its rows of the mesh as JSON texts, in a fixed order. */
 export type MeshRows = ReadonlyMap<string, readonly string[]>;
 
+/** Comings and goings are written some time after they happened. */
+const LATER = `coalesce(to_jsonb(t) ->> 'event_type' NOT IN ('peer_joined', 'peer_left'), true)`;
+
 /** Rows that the broker writes some time after what they are about, or on its own. */
 export const LAZY_TABLES: ReadonlySet<string> = new Set([
   "presence",
@@ -24,7 +27,10 @@ export async function meshTables(sql: Sql): Promise<string[]> {
   return ["mesh", ...rows.map(({ name }) => name)];
 }
 
-/** What the tables hold of a mesh, but for those of `without`. */
+/**
+ * What the tables hold of a mesh, but for those of `without`, for when members were seen last, and for what the audit log
+ * says of comings and goings.
+ */
 export async function meshRows(
   sql: Sql,
   meshId: string,
@@ -32,8 +38,8 @@ export async function meshRows(
 ): Promise<MeshRows> {
   const tables = (await meshTables(sql)).filter((table) => !without.has(table));
   const selects = tables.map((table) =>
-    `SELECT '${table}' AS "table", to_jsonb(t)::text AS "row" FROM mesh.${table} t
-     WHERE t.${table === "mesh" ? "id" : "mesh_id"} = $1`
+    `SELECT '${table}' AS "table", (to_jsonb(t) - 'last_seen_at')::text AS "row"
+     FROM mesh.${table} t WHERE t.${table === "mesh" ? "id" : "mesh_id"} = $1 AND ${LATER}`
   );
   const rows = await sql.query<{ table: string; row: string }>(
     `${selects.join(" UNION ALL ")} ORDER BY 1, 2`,

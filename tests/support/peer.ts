@@ -75,14 +75,14 @@ export class TestPeer {
   }
 
   /** Sends a request and waits for its answer, be it an error. */
-  async request(type: string, input: object = {}): Promise<Frame> {
+  async request(type: string, input: object = {}, patienceMs?: number): Promise<Frame> {
     const _reqId = randomUUID();
     this.send({ type, _reqId, ...input });
-    return await this.next((frame) => frame._reqId === _reqId);
+    return await this.next((frame) => frame._reqId === _reqId, patienceMs);
   }
 
   /** Takes the next frame that is wanted, already here or still to come. */
-  async next(wanted: (frame: Frame) => boolean): Promise<Frame> {
+  async next(wanted: (frame: Frame) => boolean, patienceMs = PATIENCE_MS): Promise<Frame> {
     const index = this.frames.findIndex(wanted);
     const [kept] = index < 0 ? [] : this.frames.splice(index, 1);
     if (kept !== undefined) return kept;
@@ -90,7 +90,7 @@ export class TestPeer {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
         reject(new Error(`no such frame; there are ${JSON.stringify(this.frames).slice(0, 2000)}`));
-      }, PATIENCE_MS);
+      }, patienceMs);
       const waiter: Waiter = {
         wanted,
         found: (frame) => {

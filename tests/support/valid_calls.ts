@@ -2,13 +2,14 @@
  * A call of each operation that succeeds in a furnished mesh. An operation that is not named here is called with the example
  * of its contract.
  */
+import assert from "node:assert/strict";
 import { ops } from "../../broker/api/catalog.ts";
-import type { Op } from "../../broker/api/op.ts";
+import { COMMON_FAILS, type Op } from "../../broker/api/op.ts";
 import { randomId } from "../../crypto/random.ts";
 import { BOX, sha256Of } from "./file_transfer.ts";
-import { asked, type FurnishedMesh } from "./furnished_mesh.ts";
+import { asked, type FurnishedMesh, PATIENCE_MS } from "./furnished_mesh.ts";
 import { sealKeyFor } from "../../crypto/mesh_key.ts";
-import type { TestPeer } from "./peer.ts";
+import type { Frame, TestPeer } from "./peer.ts";
 
 export interface ValidCall {
   readonly op: Op;
@@ -44,13 +45,13 @@ const INPUTS: Readonly<Record<string, (mesh: FurnishedMesh) => Input>> = {
     mac: null,
   }),
   delete_state: () => ({ key: "lock" }),
+  recall: () => ({ query: "payments" }),
   forget: ({ ids }) => ({ memoryId: ids.forgottenMemoryId }),
   resume_file_upload: ({ ids }) => ({ fileId: ids.emptyUploadId }),
-  commit_file_upload: async (mesh) => ({
+  commit_file_upload: (mesh) => ({
     fileId: mesh.ids.wholeUploadId,
     sha256: sha256Of(mesh.bytes),
-    epoch: await epochOf(mesh),
-    wrappedKey: BOX,
+    sealedKeys: [{ pubkey: mesh.members.Ada.keys.publicKey, sealedKey: BOX }],
   }),
   cancel_file_upload: ({ ids }) => ({ fileId: ids.cancelledUploadId }),
   get_file: ({ ids }) => ({ fileId: ids.deletedFileId }),
@@ -100,6 +101,7 @@ const INPUTS: Readonly<Record<string, (mesh: FurnishedMesh) => Input>> = {
   complete_task: ({ ids, secret }) => ({ taskId: ids.taskIds.complete, result: secret }),
   release_task: ({ ids }) => ({ taskId: ids.taskIds.release }),
   cancel_task: ({ ids }) => ({ taskId: ids.taskIds.cancel }),
+  get_context: () => ({ query: "parser" }),
   get_task: ({ ids }) => ({ taskId: ids.taskIds.read }),
   list_tasks: () => ({}),
   schedule: ({ members, secret }) => ({
@@ -130,4 +132,36 @@ export async function validCalls(mesh: FurnishedMesh): Promise<ValidCall[]> {
 
 async function epochOf({ ada }: FurnishedMesh): Promise<number> {
   return Number((await asked(ada, "get_mesh_keys")).epoch);
+}
+
+/** The answer to a call: as its reply is declared, or a code that it declares. */
+export async function answerTo({ op, peer, input }: ValidCall): Promise<Frame> {
+  const answer = await peer.request(op.wire, input, PATIENCE_MS);
+  const codes: readonly string[] = [...COMMON_FAILS, ...op.fails];
+  const isDeclared = answer.type === "error"
+    ? codes.includes(String(answer.code)) && answer.code !== "internal"
+    : answer.type === op.reply && op.output.safeParse(answer).success;
+  const shown = `${op.wire} ${JSON.stringify(input)}: ${JSON.stringify(answer)}`;
+  assert.ok(isDeclared, shown.slice(0, 2_000));
+  return answer;
+}
+
+/** What calls that keep nothing answer, where that does not change by itself. */
+export async function stableReads(
+  calls: readonly ValidCall[],
+): Promise<ReadonlyMap<ValidCall, string>> {
+  const reads = calls.filter(({ op }) => op.audit === null);
+  // The first round sets what later ones show.
+  const [, first, second] = [await texts(reads), await texts(reads), await texts(reads)];
+  return new Map([...second].filter(([call, text]) => first.get(call) === text));
+}
+
+/** The answers to calls, as text. */
+export async function texts(calls: Iterable<ValidCall>): Promise<Map<ValidCall, string>> {
+  const found = new Map<ValidCall, string>();
+  for (const call of calls) {
+    const { _reqId, ...answer } = await answerTo(call);
+    found.set(call, JSON.stringify(answer));
+  }
+  return found;
 }
