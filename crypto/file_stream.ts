@@ -170,7 +170,11 @@ function chunkwise(
         heldBytes += part.length;
         at += part.length;
       }
-      for (const done of await Promise.all(running)) controller.enqueue(done);
+      // In their order, failures too: the first chunk that is damaged is the one that is named.
+      for (const done of await Promise.allSettled(running)) {
+        if (done.status === "rejected") throw done.reason;
+        controller.enqueue(done.value);
+      }
     },
     async flush(controller) {
       const done = await work(held.slice(0, heldBytes), index, true);
