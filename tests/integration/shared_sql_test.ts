@@ -1,9 +1,8 @@
 /** A mesh's own SQL over a real broker: who may, who sees what, limits, and what the audit log says. */
 import assert from "node:assert/strict";
 import { brokerTest, type TestBroker, type TestMember } from "../support/broker.ts";
-import { dropRoles, meshRoles } from "../support/mesh_databases.ts";
+import { forgetMeshRoles } from "../support/mesh_databases.ts";
 import type { Frame, TestPeer } from "../support/peer.ts";
-import { PostgresSql } from "../../storage/sql/postgres.ts";
 
 const OPEN = { timeoutMs: 60_000 };
 const options = { limits: { sqlTimeoutMs: 1_500, sqlStatementsPerMinute: 10_000 } };
@@ -22,20 +21,9 @@ function sqlTest(
     try {
       await run({ broker, members, peers });
     } finally {
-      if (sql instanceof PostgresSql) await forgetRoles(broker, sql);
+      await forgetMeshRoles(stores.meshDatabases, sql);
     }
   }, { limits: { ...options.limits, ...limits } });
-}
-
-/** The roles of this test's meshes: they belong to the whole server. */
-async function forgetRoles(broker: TestBroker, sql: PostgresSql): Promise<void> {
-  await broker.context.stores.meshDatabases.close();
-  const roles = await meshRoles(sql);
-  for (const role of roles) {
-    await sql.query(`DROP OWNED BY "${role}" CASCADE`);
-    await sql.query(`DROP SCHEMA "${role}" CASCADE`);
-  }
-  await dropRoles(sql.databaseUrl, roles);
 }
 
 async function execute(peer: TestPeer, sql: string): Promise<Frame> {
