@@ -7,7 +7,7 @@ import { SqlError } from "../sql/port.ts";
 import { embeddedCommand } from "./embedded_command.ts";
 import type { EmbeddedAnswers, EmbeddedCommand, EmbeddedMessage } from "./embedded_messages.ts";
 import { frameOf, framesIn } from "./frame_stream.ts";
-import { lowerPriority } from "./low_priority.ts";
+import { lowerPriority, OPENING_NICENESS } from "./low_priority.ts";
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -26,7 +26,7 @@ export class EmbeddedChannel {
   /** Starts the process. @throws {SqlError} `unavailable` when the system starts none. */
   constructor() {
     this.#child = spawn();
-    lowerPriority(this.#child.pid);
+    lowerPriority(OPENING_NICENESS, this.#child.pid);
     this.#toChild = this.#child.stdin.getWriter();
     this.gone = this.#watch();
   }

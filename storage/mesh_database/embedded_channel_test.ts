@@ -37,11 +37,12 @@ function isRunning(pid: number): boolean {
   }
 }
 
-Deno.test("a statement that never ends is over when its time is, and so is its process", async () => {
+Deno.test("an endless statement runs at low priority and is over when its time is, with its process", async () => {
   await using test = await openEmbedded();
   const channel = await opened(test.folder, `${test.folder}/template`);
   await channel.request(statement("CREATE TABLE kept (n int)"), 10_000);
   await channel.request(statement("INSERT INTO kept VALUES (1)"), 10_000);
+  if (Deno.build.os === "linux") assert.deepEqual(niceness(channel.pid), new Set([5, 10]));
   await assert.rejects(
     channel.request(statement(ENDLESS), 300),
     (error) => error instanceof SqlError && error.kind === "timeout",
@@ -54,6 +55,14 @@ Deno.test("a statement that never ends is over when its time is, and so is its p
   assert.deepEqual(rows, [[1]]);
   await next.terminate();
 });
+
+/** How considerate the threads of a process are, each value once. */
+function niceness(pid: number): Set<number> {
+  return new Set([...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
+    const fields = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`).split(") ")[1];
+    return Number(fields?.split(" ")[16]);
+  }));
+}
 
 Deno.test("a second process waits until the first one is gone", async () => {
   await using test = await openEmbedded();

@@ -10,6 +10,7 @@ import { EmbeddedEngine } from "./embedded_engine.ts";
 import { claimEmbeddedFolder, copyEmbeddedFolder, makeEmbeddedFolder } from "./embedded_folder.ts";
 import type { EmbeddedCommand, EmbeddedMessage } from "./embedded_messages.ts";
 import { frameOf } from "./frame_stream.ts";
+import { lowerPriority, STATEMENT_NICENESS } from "./low_priority.ts";
 
 /** Commands come and messages go as `node:v8` writes them. */
 interface WorkerScope {
@@ -32,6 +33,7 @@ async function handle(command: EmbeddedCommand): Promise<void> {
 
 async function execute(command: EmbeddedCommand): Promise<unknown> {
   if (command.kind === "make") {
+    lowerPriority(STATEMENT_NICENESS);
     await makeEmbeddedFolder(command.folder, fatal);
     return null;
   }
@@ -40,6 +42,7 @@ async function execute(command: EmbeddedCommand): Promise<unknown> {
     await claimEmbeddedFolder(folder);
     if (template !== null) await copyEmbeddedFolder(template, folder);
     engine = await EmbeddedEngine.open(command.options, fatal);
+    lowerPriority(STATEMENT_NICENESS);
     return null;
   }
   if (engine === null) throw new EngineDiedError("the mesh's database is not open");

@@ -1,4 +1,4 @@
-/** A process's priority is lowered from outside, before it has made its threads. */
+/** A process's priority is lowered from outside before it has made its threads, a thread's by itself. */
 import assert from "node:assert/strict";
 import { getPriority } from "node:os";
 import { lowerPriority } from "./low_priority.ts";
@@ -21,7 +21,7 @@ Deno.test({
       stdin: "piped",
       stdout: "piped",
     }).spawn();
-    const lowered = lowerPriority(child.pid);
+    const lowered = lowerPriority(7, child.pid);
     const reader = child.stdout.getReader();
     await reader.read();
     const found = threads(child.pid);
@@ -30,7 +30,7 @@ Deno.test({
     await child.status;
     assert.equal(lowered, true);
     assert.ok(found.length > 1, "a runtime has several threads");
-    assert.deepEqual(new Set(found), new Set([10]));
+    assert.deepEqual(new Set(found), new Set([7]));
     assert.equal(getPriority(0), before);
   },
 });
@@ -38,5 +38,28 @@ Deno.test({
 Deno.test("a process that is gone has no priority to lower", async () => {
   const child = new Deno.Command(Deno.execPath(), { args: ["--version"], stdout: "null" }).spawn();
   await child.status;
-  assert.equal(lowerPriority(child.pid), false);
+  assert.equal(lowerPriority(7, child.pid), false);
+});
+
+Deno.test({
+  name: "a worker lowers its own thread's priority, and nobody else's",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const before = threads(Deno.pid);
+    const source = `
+      import { lowerPriority } from ${JSON.stringify(import.meta.resolve("./low_priority.ts"))};
+      postMessage(lowerPriority(9));`;
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const worker = new Worker(url, { type: "module" });
+    try {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      worker.onmessage = (event) => resolve(event.data);
+      assert.equal(await promise, true);
+      const lowered = threads(Deno.pid).filter((niceness) => niceness === 9);
+      assert.equal(lowered.length, 1 + before.filter((niceness) => niceness === 9).length);
+    } finally {
+      worker.terminate();
+      URL.revokeObjectURL(url);
+    }
+  },
 });
