@@ -63,7 +63,8 @@ const LIMIT_NAMES: ReadonlyMap<string, LimitName> = new Map(
   ),
 );
 
-const OWN_NAMES: ReadonlySet<string> = new Set([
+/** Every setting, as the environment names it. */
+export const SETTING_NAMES: ReadonlySet<string> = new Set([
   ...Object.values(FLAGS),
   ...SECRETS,
   ...LIMIT_NAMES.keys(),
@@ -230,7 +231,7 @@ class Reader {
   #checkedFile(file: string, entries: [string, unknown][]): Record<string, string> {
     const values: Record<string, string> = {};
     for (const [name, value] of entries) {
-      const known = OWN_NAMES.has(name) || OWN_NAMES.has(name.replace(/_FILE$/, ""));
+      const known = SETTING_NAMES.has(name) || SETTING_NAMES.has(name.replace(/_FILE$/, ""));
       if (!known || name === "CLAUDEMESH_DATA_DIR") {
         this.#problems.push(`${file}: "${name}" is no setting of this file`);
       } else if (["string", "number", "boolean"].includes(typeof value)) {
