@@ -80,7 +80,7 @@ export class Dispatch {
       (output) => answer(connection, frame, entry.op, output),
       (error) => this.#refuse(connection, frame, entry, error),
     );
-    // A statement on the mesh's own database may take long; those of one mesh queue up there, in order.
+    // A statement on the mesh's own database may take long. Who wants two in order waits for the first one's answer.
     const overlaps = OVERLAPPING.has(entry.op.wire) || entry.op.patienceMs !== undefined;
     return overlaps ? null : answered;
   }
