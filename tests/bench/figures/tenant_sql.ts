@@ -56,7 +56,7 @@ export async function measureTenantSql(run: BenchRun): Promise<FigureResult> {
       `cut off after ${
         STATEMENT_LIMIT_MS / 1000
       } s or for want of memory. The rounds take turns, so that all have the ` +
-      `same machine. Embedded store: the statement runs in a worker of that mesh's own, at low priority.`,
+      `same machine. Embedded store: the statement runs in a process of that mesh's own, at low priority.`,
     rows: [
       plainRow("idle p50, p99", `${ms(percentile(idle, 0.5))}, ${ms(idleP99)}`),
       ...rows,
