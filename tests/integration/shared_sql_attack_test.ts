@@ -366,7 +366,7 @@ meshDatabasesTest(
       const attack = databases.run("attacker", {
         text,
         readOnly: false,
-        bounds: { ...BOUNDS, timeoutMs: 1_500 },
+        bounds: { ...BOUNDS, timeoutMs: 1_000 },
       }).then(
         (result) => assert.ok(JSON.stringify(result.rows).length < 2 * BOUNDS.maxBytes, text),
         (error) => {
