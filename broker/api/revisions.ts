@@ -18,7 +18,7 @@ export const REVISIONS = [
     revision: 3,
     date: "2026-11-21",
     summary:
-      "What a mesh shares: state, memory, files, vectors, graph, SQL, streams, contexts, tasks, schedules, clock, skills, audit.",
+      "What a mesh shares: state, memory, files, vectors, graph, SQL, streams, contexts, tasks, schedules, clock, skills, audit; answer batches.",
   },
 ] as const;
 
