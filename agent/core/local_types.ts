@@ -146,12 +146,18 @@ export interface PingResult {
   readonly peers: number | null;
   /** Messages in the inbox that nobody has seen. */
   readonly unseen: number;
+  /** To the broker and back without its store, in milliseconds; null when not connected. */
+  readonly linkMs: number | null;
   readonly rounds: readonly {
     readonly priority: Priority;
     /** Send to acknowledgement, in milliseconds; null when none came. */
     readonly ackMs: number | null;
+    /** Of that, what the broker took to have it on disk. */
+    readonly commitMs: number | null;
     /** Send to arrival in this agent's inbox, in milliseconds; null when it did not come. */
     readonly arrivalMs: number | null;
+    /** Of that, from the acknowledgement on: held, pushed and written into the inbox. */
+    readonly pushMs: number | null;
     readonly warning: string | null;
   }[];
 }

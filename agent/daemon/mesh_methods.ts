@@ -1,6 +1,7 @@
 /**
  * Local methods that act in a mesh: operations by their frame type, names, invites, keys, the outbox, leaving.
  */
+import { presence } from "../../broker/api/presence.ts";
 import { callByWire } from "../core/call_by_wire.ts";
 import { summarizeError } from "../core/local_error.ts";
 import type { LocalMessage, PingResult } from "../core/local_types.ts";
@@ -109,21 +110,31 @@ async function pingMesh(
   const status = session?.activity.status ?? null;
   const { connected, reason, unseen } = peer.state;
   const base = { mesh: peer.mesh.slug, connected, reason, status, unseen };
-  if (!connected) return { ...base, peers: null, rounds: [] };
-  const [rounds, listed] = await Promise.all([
-    peer.ping(priorities, PING_TIMEOUT_MS),
-    callByWire(peer, "list_peers", {}),
-  ]);
+  if (!connected) return { ...base, peers: null, linkMs: null, rounds: [] };
+  // Answered from the broker's memory: what is left of a round is its store's and the push's.
+  const { peers } = await peer.call(presence.listPeers, {});
+  const askedAt = performance.now();
+  await peer.call(presence.listPeers, {});
+  const linkMs = performance.now() - askedAt;
+  const rounds = await peer.ping(priorities, PING_TIMEOUT_MS);
   return {
     ...base,
-    peers: Array.isArray(listed.peers) ? listed.peers.length : null,
+    peers: peers.length,
+    linkMs: rounded(linkMs),
     rounds: rounds.map(({ priority, committedMs, deliveredMs }) => ({
       priority,
       ackMs: rounded(committedMs),
+      commitMs: rounded(hop(committedMs, linkMs)),
       arrivalMs: rounded(deliveredMs),
+      pushMs: rounded(hop(deliveredMs, committedMs)),
       warning: warningOf(priority, status, deliveredMs),
     })),
   };
+}
+
+/** What a later moment took beyond an earlier one; the broker may push before it answers. */
+function hop(laterMs: number | null, earlierMs: number | null): number | null {
+  return laterMs === null || earlierMs === null ? null : Math.max(0, laterMs - earlierMs);
 }
 
 /** To a tenth of a millisecond: more is noise. */

@@ -221,10 +221,15 @@ export const ping: Verb = {
         `  ${result.connected ? marks.done() : marks.failed()} ${style.bold(result.mesh)}${
           result.reason ? `  ${printable(result.reason)}` : ""
         }`,
+        ...(result.linkMs === null
+          ? []
+          : [`    to the broker and back: ${milliseconds(result.linkMs)}`]),
         ...result.rounds.map((round) =>
-          `    ${round.priority}: stored after ${milliseconds(round.ackMs)}, here after ${
-            milliseconds(round.arrivalMs)
-          }${round.warning ? style.warn(`  ${round.warning}`) : ""}`
+          `    ${round.priority}: stored after ${milliseconds(round.ackMs)} (on disk: ${
+            milliseconds(round.commitMs)
+          }), here after ${milliseconds(round.arrivalMs)} (pushed: ${milliseconds(round.pushMs)})${
+            round.warning ? style.warn(`  ${round.warning}`) : ""
+          }`
         ),
       ].join("\n")
     ).join("\n");

@@ -15,8 +15,12 @@ export interface ChannelState {
 }
 
 function roundLine(round: PingResult["rounds"][number]): string {
-  const ack = round.ackMs === null ? "no acknowledgement" : `acknowledged in ${round.ackMs} ms`;
-  const arrival = round.arrivalMs === null ? "" : `, back in ${round.arrivalMs} ms`;
+  const ack = round.ackMs === null
+    ? "no acknowledgement"
+    : `acknowledged in ${round.ackMs} ms (on disk: ${round.commitMs} ms)`;
+  const arrival = round.arrivalMs === null
+    ? ""
+    : `, back in ${round.arrivalMs} ms (pushed: ${round.pushMs} ms)`;
   const warning = round.warning === null ? "" : ` ⚠ ${round.warning}`;
   return `  ${round.priority}: ${ack}${arrival}${warning}`;
 }
@@ -25,7 +29,7 @@ function sectionOf(result: PingResult): string {
   if (!result.connected) return `${result.mesh}: not connected (${result.reason ?? "connecting"})`;
   const status = result.status ?? "unknown";
   const head = `${result.mesh}: connected, ${result.peers ?? "?"} peers, your status ${status}, ` +
-    `${result.unseen} unseen`;
+    `${result.unseen} unseen, to the broker and back in ${result.linkMs} ms`;
   return [head, ...result.rounds.map(roundLine)].join("\n");
 }
 

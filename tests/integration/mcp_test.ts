@@ -276,7 +276,8 @@ withSdkClient(
       const a = await openTalking(ada);
       const { text, isError } = await a.tool("ping_mesh", { priorities: ["now"] });
       assert.equal(isError, false, text);
-      assert.match(text, /team: connected, \d+ peers.*\n\s+now: acknowledged in \d+/);
+      assert.match(text, /team: connected, \d+ peers.*to the broker and back in \d/);
+      assert.match(text, /now: acknowledged in \d.* \(on disk: \d.*back in \d.* \(pushed: \d/);
       assert.match(text, /Notifications: mode push/);
     }),
 );
