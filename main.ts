@@ -1,5 +1,6 @@
 /**
- * Picks the role or verb and loads only what it needs: `--version`, `hook` and the roles skip the command-line parser.
+ * Picks the role or verb and loads only what it needs: `--version`, `--help`, `hook` and the roles skip the command-line
+ * parser.
  */
 import type { Roles } from "./agent/verbs/verb.ts";
 import config from "./deno.json" with { type: "json" };
@@ -12,6 +13,12 @@ const MESH_DATABASE = "mesh-database";
 /** Runs the program; returns its exit code, or null when the role goes on until it is told to stop. */
 async function main(argv: readonly string[]): Promise<number | null> {
   switch (argv[0]) {
+    case undefined:
+    case "--help":
+    case "-h":
+      if (argv.length > 1) return await runVerbs(argv);
+      console.log((await import("./agent/verbs/help_text.ts")).HELP_TEXT.trimEnd());
+      return 0;
     case "--version":
     case "-V":
       console.log(`claudemesh ${config.version}`);

@@ -1,6 +1,6 @@
 /**
- * Writes the reference pages under docs/ from the catalogs that the program itself runs on. With `--check` it
- * writes nothing and fails when a page differs from what it would write.
+ * Writes the reference pages under docs/, and the text of `--help`, from the catalogs that the program itself runs on.
+ * With `--check` it writes nothing and fails when a page differs from what it would write.
  */
 import { events, features } from "../broker/api/catalog.ts";
 import { ERRORS } from "../broker/api/errors.ts";
@@ -9,13 +9,15 @@ import { LIMITS } from "../broker/api/limits.ts";
 import { COMMON_FAILS, type Op } from "../broker/api/op.ts";
 import { REVISIONS } from "../broker/api/revisions.ts";
 import { derivedVerbs, writtenVerbs } from "../agent/verbs/catalog.ts";
+import config from "../deno.json" with { type: "json" };
 import { allTools, listedTool } from "../mcp/tools/catalog.ts";
 import { PROJECT_ROOT } from "./project_files.ts";
+import { helpModule } from "./help_module.ts";
 import { protocolPage } from "./protocol_page.ts";
 import { toolsPage } from "./tools_page.ts";
 import { verbsPage } from "./verbs_page.ts";
 
-/** A page and how to make it; `make` returns unformatted Markdown. */
+/** A page and how to make it; `make` returns unformatted Markdown or TypeScript, as the path's ending says. */
 interface Page {
   readonly path: string;
   readonly make: () => string | Promise<string>;
@@ -51,18 +53,22 @@ const PAGES: readonly Page[] = [
     path: "docs/VERBS.md",
     make: async () => verbsPage([...writtenVerbs, ...await derivedVerbs()]),
   },
+  {
+    path: "agent/verbs/help_text.ts",
+    make: async () => helpModule([...writtenVerbs, ...await derivedVerbs()], config.version),
+  },
 ];
 
-/** `markdown` as `deno fmt` with the project's settings leaves it. Throws when the formatter fails. */
-async function formatted(markdown: string): Promise<string> {
+/** `text` as `deno fmt` with the project's settings leaves a file with that ending. Throws when the formatter fails. */
+async function formatted(text: string, ending: string): Promise<string> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["fmt", "--quiet", "--config", `${PROJECT_ROOT}deno.json`, "--ext", "md", "-"],
+    args: ["fmt", "--quiet", "--config", `${PROJECT_ROOT}deno.json`, "--ext", ending, "-"],
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
   const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(markdown));
+  await writer.write(new TextEncoder().encode(text));
   await writer.close();
   const { success, stdout } = await child.output();
   if (!success) throw new Error("deno fmt refused a generated page");
@@ -80,7 +86,7 @@ async function textOf(path: string): Promise<string | undefined> {
 
 /** Brings one page up to date, or only says whether it is. Returns true when it was up to date. */
 async function bring(page: Page, check: boolean): Promise<boolean> {
-  const wanted = await formatted(await page.make());
+  const wanted = await formatted(await page.make(), page.path.split(".").at(-1)!);
   const path = PROJECT_ROOT + page.path;
   const same = await textOf(path) === wanted;
   if (same || check) {

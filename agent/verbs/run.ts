@@ -37,8 +37,7 @@ export async function runVerb(
         atCancel: () => {},
       });
     });
-    if (argv.length === 0) program.outputHelp();
-    else await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync([...argv], { from: "user" });
     return exit;
   } catch (error) {
     if (error instanceof CommanderError) return reportUsage(error, json, program, argv);
