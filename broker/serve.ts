@@ -8,6 +8,7 @@ import type { Settings } from "./core/settings.ts";
 import { printErrorLine, printLine } from "./core/print.ts";
 import { havePrepared } from "./prepare_store.ts";
 import { type Broker, startBroker } from "./server.ts";
+import { trimMemoryOnceSettled } from "./trim_memory.ts";
 
 /** A refused start: a wrong configuration, a taken port, a store that cannot be opened. */
 const EXIT_NOT_STARTED = 3;
@@ -38,6 +39,7 @@ export async function serve(
     printLine(startUpLines(settings, broker).join("\n"));
     brokerLog().info("broker started", { port: broker.port, store: broker.context.sql.driver });
     prepareMeshDatabases(broker);
+    trimMemoryOnceSettled();
     const code = await stopped.promise;
     brokerLog().info("broker stops", { code });
     await broker.close();

@@ -9,13 +9,16 @@ import { LIMITS } from "../broker/api/limits.ts";
 import { COMMON_FAILS, type Op } from "../broker/api/op.ts";
 import { REVISIONS } from "../broker/api/revisions.ts";
 import { derivedVerbs, writtenVerbs } from "../agent/verbs/catalog.ts";
-import config from "../deno.json" with { type: "json" };
+import { helpText } from "../agent/verbs/program.ts";
 import { allTools, listedTool } from "../mcp/tools/catalog.ts";
 import { PROJECT_ROOT } from "./project_files.ts";
 import { helpModule } from "./help_module.ts";
 import { protocolPage } from "./protocol_page.ts";
 import { toolsPage } from "./tools_page.ts";
 import { verbsPage } from "./verbs_page.ts";
+
+/** Nobody's terminal can be asked beforehand. */
+const HELP_COLUMNS = 100;
 
 /** A page and how to make it; `make` returns unformatted Markdown or TypeScript, as the path's ending says. */
 interface Page {
@@ -55,7 +58,8 @@ const PAGES: readonly Page[] = [
   },
   {
     path: "agent/verbs/help_text.ts",
-    make: async () => helpModule([...writtenVerbs, ...await derivedVerbs()], config.version),
+    make: async () =>
+      helpModule(helpText([...writtenVerbs, ...await derivedVerbs()], HELP_COLUMNS)),
   },
 ];
 

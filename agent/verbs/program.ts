@@ -25,6 +25,18 @@ export function buildProgram(
   return program;
 }
 
+/** Returns what `claudemesh --help` shows of these verbs, in lines of at most `columns` where that is possible. */
+export function helpText(verbs: readonly Verb[], columns: number): string {
+  let text = "";
+  const program = buildProgram(verbs, "", () => Promise.resolve()).configureOutput({
+    writeOut: (part) => text += part,
+    getOutHelpWidth: () => columns,
+    getOutHasColors: () => false,
+  });
+  program.outputHelp();
+  return text;
+}
+
 function addVerb(
   program: Command,
   verb: Verb,
