@@ -89,5 +89,9 @@ Deno.test("importBreaches() refuses strangers at the top level and in the folder
 
 Deno.test("importBreaches() refuses a computed import outside tests", () => {
   assertOne({ "agent/core/a.ts": "await import(name);" }, /needs a literal/);
+  assertOne(
+    { "agent/core/a.ts": `await import(new URL("../../mcp/a.ts", import.meta.url).href);` },
+    /agent\/core\/ may not import it/,
+  );
   assert.deepEqual(breaches({ "tests/e2e/a_test.ts": "await import(name);" }), []);
 });

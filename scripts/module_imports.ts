@@ -1,9 +1,13 @@
 /** Finds what a TypeScript module imports, re-exports and loads later, from its text alone. */
+import { ownUrl } from "./asset_urls.ts";
 import { type Token, tokens } from "./tokens.ts";
 
 /** One edge to another module. */
 export interface ModuleImport {
-  /** As written; `null` for a dynamic import whose argument is no string literal. */
+  /**
+   * As written, also in `import(new URL("...", import.meta.url).href)`; `null` for a dynamic import of anything else than
+   * a string literal.
+   */
   readonly specifier: string | null;
   readonly kind: "import" | "reexport" | "dynamic";
   /** True where nothing remains of it at run time. */
@@ -63,7 +67,7 @@ function dynamicImport(all: readonly Token[], at: number): ModuleImport {
   const after = all[at + 3]?.text;
   const literal = argument?.kind === "string" && (after === ")" || after === ",");
   return {
-    specifier: literal ? argument.text : null,
+    specifier: literal ? argument.text : ownUrl(all, at + 2) ?? null,
     kind: "dynamic",
     typeOnly: false,
     everything: false,
