@@ -5,7 +5,7 @@
 import { SqlError } from "../sql/port.ts";
 import { EmbeddedChannel } from "./embedded_channel.ts";
 import type { EmbeddedAnswers, EmbeddedCommand } from "./embedded_messages.ts";
-import { pathExists } from "./path_exists.ts";
+import { pathExists } from "../path_exists.ts";
 
 /** Statements that may wait for the one under way. */
 const MAX_WAITING = 64;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { flush } from "../sql/flush.ts";
 import { SqlError } from "../sql/port.ts";
 import { EmbeddedChannel } from "./embedded_channel.ts";
-import { pathExists } from "./path_exists.ts";
+import { pathExists } from "../path_exists.ts";
 
 const NAME = "template";
 /** What one that is being made is called, with a random end. */

@@ -11,7 +11,7 @@ import type { ResultSet } from "../sql/pglite_messages.ts";
 import { EmbeddedDatabase } from "./embedded_database.ts";
 import { EmbeddedTemplate } from "./embedded_template.ts";
 import { meshSchema } from "./names.ts";
-import { pathExists } from "./path_exists.ts";
+import { pathExists } from "../path_exists.ts";
 import type { MemberSql, MemberSqlResult, MeshDatabases, WorkBounds } from "./port.ts";
 
 /** How to keep the meshes' embedded databases. */

@@ -3,6 +3,7 @@
  * so statements run one after the other, and a transaction holds up everything else.
  */
 import { join } from "node:path";
+import { pathExists } from "../path_exists.ts";
 import { type DataFolderLock, lockDataFolder } from "./data_folder_lock.ts";
 import { flush } from "./flush.ts";
 import { PgliteChannel } from "./pglite_channel.ts";
@@ -45,7 +46,7 @@ export async function openPglite(options: PgliteOptions): Promise<PgliteSql> {
 
 /** Whether the embedded database of `dataDir` has been made. */
 export async function isPrepared(dataDir: string): Promise<boolean> {
-  return await exists(join(dataDir, "postgres"));
+  return await pathExists(join(dataDir, "postgres"));
 }
 
 /**
@@ -65,9 +66,9 @@ export async function prepareDataFolder(dataDir: string): Promise<void> {
 /** The folder of PostgreSQL's files. A new one gets its name only when it is whole and on disk. */
 async function readyFolder(dataDir: string, sharedBuffersMb: number): Promise<string> {
   const folder = join(dataDir, "postgres");
-  if (await exists(folder)) return folder;
+  if (await pathExists(folder)) return folder;
   const unfinished = join(dataDir, "postgres.new");
-  if (await exists(unfinished)) await Deno.remove(unfinished, { recursive: true });
+  if (await pathExists(unfinished)) await Deno.remove(unfinished, { recursive: true });
   await Deno.mkdir(unfinished, { mode: 0o700 });
   const maker = new PgliteChannel({ onNotification: () => {}, onWarning: () => {} });
   try {
@@ -79,16 +80,6 @@ async function readyFolder(dataDir: string, sharedBuffersMb: number): Promise<st
   await Deno.rename(unfinished, folder);
   if (Deno.build.os !== "windows") flush(dataDir);
   return folder;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** The embedded database. Made by `openPglite`. */
