@@ -1,6 +1,7 @@
 /**
  * `claudemesh serve`: runs a broker until it is told to stop.
  */
+import { returnLargeBlocks } from "./allocator.ts";
 import { MeshError } from "./api/errors.ts";
 import { loadSettings } from "./core/config.ts";
 import { brokerLog, startLog } from "./core/log.ts";
@@ -8,7 +9,6 @@ import type { Settings } from "./core/settings.ts";
 import { printErrorLine, printLine } from "./core/print.ts";
 import { havePrepared } from "./prepare_store.ts";
 import { type Broker, startBroker } from "./server.ts";
-import { trimMemoryOnceSettled } from "./trim_memory.ts";
 
 /** A refused start: a wrong configuration, a taken port, a store that cannot be opened. */
 const EXIT_NOT_STARTED = 3;
@@ -27,6 +27,7 @@ export async function serve(
   flags: Readonly<Record<string, string>>,
   prepareCommand: readonly string[],
 ): Promise<number> {
+  returnLargeBlocks();
   const stopped = Promise.withResolvers<number>();
   const onSignal = () => stopped.resolve(0);
   for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
@@ -39,7 +40,6 @@ export async function serve(
     printLine(startUpLines(settings, broker).join("\n"));
     brokerLog().info("broker started", { port: broker.port, store: broker.context.sql.driver });
     prepareMeshDatabases(broker);
-    trimMemoryOnceSettled();
     const code = await stopped.promise;
     brokerLog().info("broker stops", { code });
     await broker.close();

@@ -34,7 +34,7 @@ export const ZONE_RULES: readonly ZoneRule[] = [
   { zone: "broker/open_stores.ts", may: ["broker/", "storage/"] },
   { zone: "broker/prepare_store.ts", may: ["broker/", "storage/"] },
   { zone: "broker/health_check.ts", may: ["broker/"] },
-  { zone: "broker/trim_memory.ts", may: [] },
+  { zone: "broker/allocator.ts", may: [] },
   { zone: "storage/", may: [], mayTypes: ["broker/api/"] },
   { zone: "crypto/", may: [] },
   { zone: "agent/core/", may: ["broker/api/", "crypto/"] },
