@@ -75,9 +75,14 @@ export async function openEmbeddedPostgres(
   return new EmbeddedPostgres(pglite, onEnd);
 }
 
+/** A file in memory: its bytes, and what is spare behind them. */
+interface MemoryFile {
+  readonly contents: { readonly length: number };
+}
+
 /** What this file needs of Emscripten's file systems. */
 interface FileSystemModule {
-  readonly MEMFS: unknown;
+  readonly MEMFS: { expandFileStorage(file: MemoryFile, bytes: number): void };
   readonly FS: {
     mkdirTree(path: string): void;
     mount(type: unknown, options: object, path: string): void;
@@ -104,7 +109,20 @@ function mountTemporaryFolder(module: unknown): void {
   const { FS, MEMFS } = module as FileSystemModule;
   const path = `${PGlite.paths.PGDATA}/base/pgsql_tmp`;
   FS.mkdirTree(path);
+  doubleWhenFull(MEMFS);
   FS.mount(MEMFS, {}, path);
+}
+
+/**
+ * Large files in memory would grow by an eighth each time, a new copy of all of it: a statement that spills over would keep
+ * the machine's memory so busy that messages wait twice as long.
+ */
+function doubleWhenFull(files: FileSystemModule["MEMFS"]): void {
+  const expand = files.expandFileStorage;
+  files.expandFileStorage = (file, bytes) => {
+    const { length } = file.contents;
+    expand(file, bytes > length ? Math.max(bytes, 2 * length) : bytes);
+  };
 }
 
 /** One session of the embedded PostgreSQL, as its superuser until `become` says otherwise. */
