@@ -39,6 +39,17 @@ export interface LoopLag {
 
 const LAG = "broker_event_loop_lag_seconds";
 
+/** What each sample grew by between two pages of one broker, summed over several such pairs. */
+export function growthInAll(pairs: readonly (readonly [MetricsText, MetricsText])[]): MetricsText {
+  const grown = new Map<string, number>();
+  for (const [before, after] of pairs) {
+    for (const [sample, value] of after) {
+      grown.set(sample, (grown.get(sample) ?? 0) + value - (before.get(sample) ?? 0));
+    }
+  }
+  return grown;
+}
+
 /** The event loop's lag between two pages of one broker. */
 export function loopLag(before: MetricsText, after: MetricsText): LoopLag {
   const count = (sample: string) => (after.get(sample) ?? 0) - (before.get(sample) ?? 0);
