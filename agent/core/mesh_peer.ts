@@ -225,13 +225,16 @@ export class MeshPeer implements MeshPeerApi {
     // A known key needs no look-up; its owner's agent may have learnt a new body version, though.
     const isKnown = (directory.member(to.trim())?.bodyVersion ?? 1) >= 2;
     if (isKnown || /^\s*[@*]/.test(to)) return directory.resolve(to);
-    if (runtime.link.isUp || (directory.isEmpty && runtime.link.status.kind === "connecting")) {
-      try {
-        await runtime.refreshDirectory();
-      } catch {
-        // Without the broker the cache has to do; `resolve` says when it is empty.
-      }
+    const canAsk = () =>
+      runtime.link.isUp || (directory.isEmpty && runtime.link.status.kind === "connecting");
+    if (canAsk()) await refreshed(runtime);
+    try {
+      return directory.resolve(to);
+    } catch (error) {
+      if (!(error instanceof LocalError) || error.code !== "not_found" || !canAsk()) throw error;
     }
+    // Whoever joined a moment ago may have written before the broker tells everyone that they are there.
+    await refreshed(runtime, { afresh: true });
     return directory.resolve(to);
   }
 
@@ -472,5 +475,14 @@ function reasonOf(status: LinkStatus): Pick<MeshPeerState, "reason" | "hint" | "
         hint: status.failure?.hint ?? null,
         stopped: true,
       };
+  }
+}
+
+/** Brings the directory up to date where that is possible: without the broker the cache has to do. */
+async function refreshed(runtime: PeerRuntime, options?: { afresh: boolean }): Promise<void> {
+  try {
+    await runtime.refreshDirectory(options);
+  } catch {
+    // `resolve` says when the cache is empty.
   }
 }

@@ -197,8 +197,13 @@ export class PeerRuntime {
     return this.duties.status.keyState === "current" ? keyring.get(keyring.newest) : null;
   }
 
-  /** Fetches members and peers when they may have changed; rejects as `call` does. */
-  async refreshDirectory(): Promise<void> {
+  /** Fetches members and peers when they may have changed, `afresh` in any case; rejects as `call` does. */
+  async refreshDirectory({ afresh = false } = {}): Promise<void> {
+    if (afresh) {
+      // What was asked before may be answered without them.
+      await Promise.allSettled([this.#fetching]);
+      this.#directoryIsStale = true;
+    }
     if (this.#fetching === null && !this.#directoryIsStale) return;
     this.#fetching ??= this.#fetchDirectory().finally(() => {
       this.#fetching = null;
