@@ -127,8 +127,7 @@ export class PgliteSql implements Sql {
 
   async batchInLine(statements: readonly SqlStatement[], behind: boolean): Promise<void> {
     const bound = bindStatements(statements);
-    const line = behind ? "behind" : "first";
-    await this.#admit(() => this.#channel.request({ kind: "run", statements: bound, line }));
+    await this.#admit(() => this.#channel.request({ kind: "write", statements: bound, behind }));
   }
 
   async transaction<T>(run: (tx: SqlTransaction) => Promise<T>): Promise<T> {

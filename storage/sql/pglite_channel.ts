@@ -97,5 +97,5 @@ export class PgliteChannel {
 
 /** What needs no copy on its way to the worker. */
 function handedOver(command: EngineCommand): Transferable[] {
-  return command.kind === "run" ? [command.statements.bytes.buffer] : [];
+  return "statements" in command ? [command.statements.bytes.buffer] : [];
 }

@@ -88,6 +88,25 @@ export class PgliteEngine {
    * @throws {SqlError} of the first failure; nothing is kept then.
    */
   async run(statements: BoundStatements): Promise<ResultSet[]> {
+    const reply = await this.#execute(
+      statements,
+      (name, params) => this.#writer.execute(name, params),
+    );
+    return [...reply.results];
+  }
+
+  /**
+   * The same for statements that return no rows.
+   * @throws {SqlError} as `run`.
+   */
+  async write(statements: BoundStatements): Promise<void> {
+    await this.#execute(statements, (name, params) => this.#writer.write(name, params));
+  }
+
+  async #execute(
+    statements: BoundStatements,
+    put: (name: string, params: Uint8Array) => void,
+  ): Promise<WireReply> {
     await this.#forgetStale();
     const fresh: string[] = [];
     for (const statement of eachBound(statements)) {
@@ -98,13 +117,13 @@ export class PgliteEngine {
         fresh.push(statement.text);
         this.#writer.parse(name, statement.text);
       }
-      this.#writer.execute(name, statement.params);
+      put(name, statement.params);
     }
     this.#writer.sync();
     const reply = await this.#exchange();
     for (const text of fresh.slice(reply.parsed)) this.#names.delete(text);
     throwFailure(reply);
-    return [...reply.results];
+    return reply;
   }
 
   /** Runs a script without parameters. @returns the last statement's command tag. */

@@ -33,18 +33,15 @@ export interface ResultSet {
 /**
  * Work for the worker, answered in the order it was asked:
  * `initialise` makes a data folder, on disk to the last file; `open` starts PostgreSQL; `run` takes
- * statements as one transaction (a part of one inside BEGIN); `script` runs several statements
- * without parameters; `dump` returns a tar of the data folder; `close` shuts down.
+ * statements as one transaction (a part of one inside BEGIN); `write` takes a batch of the line,
+ * whose rows nobody asks for (`Sql.batchInLine`); `script` runs several statements without
+ * parameters; `dump` returns a tar of the data folder; `close` shuts down.
  */
 export type EngineCommand =
   | { readonly kind: "initialise"; readonly options: EngineOptions }
   | { readonly kind: "open"; readonly options: EngineOptions }
-  | {
-    readonly kind: "run";
-    readonly statements: BoundStatements;
-    /** A batch of the line: `behind` runs only if the one before it was kept. */
-    readonly line?: "first" | "behind";
-  }
+  | { readonly kind: "run"; readonly statements: BoundStatements }
+  | { readonly kind: "write"; readonly statements: BoundStatements; readonly behind: boolean }
   | { readonly kind: "script"; readonly text: string }
   | { readonly kind: "dump" }
   | { readonly kind: "close" };
@@ -54,6 +51,7 @@ export interface EngineAnswers {
   initialise: null;
   open: null;
   run: ResultSet[];
+  write: null;
   /** The command tag of the script's last statement, such as `COMMIT`. */
   script: string;
   dump: Uint8Array<ArrayBuffer>;

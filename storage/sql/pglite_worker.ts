@@ -38,7 +38,7 @@ async function handle({ id, command }: EngineRequest): Promise<void> {
     if (error instanceof EngineDiedError) fatal(error.message);
     else scope.postMessage({ kind: "failure", id, failure: failureOf(error) });
   }
-  if (command.kind === "run") await maintain();
+  if (command.kind === "run" || command.kind === "write") await maintain();
 }
 
 /** After the answer, so that nobody waits for it but who comes next. */
@@ -52,10 +52,6 @@ async function maintain(): Promise<void> {
 }
 
 async function execute(command: EngineCommand): Promise<unknown> {
-  if (command.kind === "run" && command.line !== undefined) {
-    const { line: place, ...batch } = command;
-    return await line.add(place === "behind", () => execute(batch));
-  }
   if (command.kind === "initialise") {
     await initialiseFolder(command.options, { onNotification, onFatal: fatal });
     return null;
@@ -64,16 +60,20 @@ async function execute(command: EngineCommand): Promise<unknown> {
     engine = await PgliteEngine.open(command.options, { onNotification, onFatal: fatal });
     return null;
   }
-  if (engine === null) throw new EngineDiedError("the embedded PostgreSQL is not open");
+  const open = engine;
+  if (open === null) throw new EngineDiedError("the embedded PostgreSQL is not open");
   switch (command.kind) {
     case "run":
-      return await engine.run(command.statements);
+      return await open.run(command.statements);
+    case "write":
+      await line.add(command.behind, () => open.write(command.statements));
+      return null;
     case "script":
-      return await engine.script(command.text);
+      return await open.script(command.text);
     case "dump":
-      return await engine.dump();
+      return await open.dump();
     case "close":
-      await engine.close();
+      await open.close();
       return null;
   }
 }

@@ -33,19 +33,18 @@ export class WireWriter {
    * @param maxRows after so many rows it is suspended; 0 for all rows.
    */
   execute(name: string, params: Uint8Array, maxRows = 0): void {
-    const bind = this.#begin(BIND);
-    this.#terminated("");
-    this.#terminated(name);
-    this.#buffer.bytes(params);
-    this.#end(bind);
+    this.#bind(name, params);
     const describe = this.#begin(DESCRIBE);
     this.#buffer.byte(PORTAL);
     this.#terminated("");
     this.#end(describe);
-    const execute = this.#begin(EXECUTE);
-    this.#terminated("");
-    this.#buffer.int32(maxRows);
-    this.#end(execute);
+    this.#run(maxRows);
+  }
+
+  /** The same for a statement that returns no rows: they need not be described. */
+  write(name: string, params: Uint8Array): void {
+    this.#bind(name, params);
+    this.#run(0);
   }
 
   /** Ends a COPY from the client, should the statement before have begun one; else it is ignored. */
@@ -70,6 +69,21 @@ export class WireWriter {
   /** Everything written since the last call: a view that the next write overwrites. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#buffer.take();
+  }
+
+  #bind(name: string, params: Uint8Array): void {
+    const start = this.#begin(BIND);
+    this.#terminated("");
+    this.#terminated(name);
+    this.#buffer.bytes(params);
+    this.#end(start);
+  }
+
+  #run(maxRows: number): void {
+    const start = this.#begin(EXECUTE);
+    this.#terminated("");
+    this.#buffer.int32(maxRows);
+    this.#end(start);
   }
 
   #begin(type: number): number {

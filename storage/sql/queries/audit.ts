@@ -2,32 +2,26 @@
  * Queries of the audit log, a hash chain per mesh (reference protocol 9.12). Rows are written only
  * by the ledger, in the transaction of what they report.
  */
-import type { SqlExecutor, SqlStatement } from "../port.ts";
+import type { SqlExecutor } from "../port.ts";
 import type { AuditRow } from "./message_store.ts";
+import { rowInsert, timeOfMs } from "./row_insert.ts";
 
-/** Returns the statement that appends rows, which must be in the order of their chains. */
-export function insertAudits(rows: readonly AuditRow[]): SqlStatement {
-  return {
-    text: `insert into mesh.audit_log (mesh_id, event_type, actor_member_id, actor_display_name,
-      payload, prev_hash, hash, created_at)
-    select w.mesh_id, w.event_type, w.actor_id, w.actor_name, w.payload::jsonb, w.prev_hash, w.hash,
-      'epoch'::timestamptz + w.at_ms * interval '1 millisecond'
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::int8[]) with ordinality
-      as w (mesh_id, event_type, actor_id, actor_name, payload, prev_hash, hash, at_ms, place)
-    order by w.place`,
-    params: [
-      rows.map((row) => row.meshId),
-      rows.map((row) => row.eventType),
-      rows.map((row) => row.actorMemberId),
-      rows.map((row) => row.actorDisplayName),
-      rows.map((row) => JSON.stringify(row.payload)),
-      rows.map((row) => row.prevHash),
-      rows.map((row) => row.hash),
-      rows.map((row) => row.createdAtMs),
-    ],
-  };
-}
+/** Returns the statement that appends rows, at least one, which must be in the order of their chains. */
+export const insertAudits = rowInsert<AuditRow>("mesh.audit_log", [
+  { name: "mesh_id", type: "text", value: ({ meshId }) => meshId },
+  { name: "event_type", type: "text", value: ({ eventType }) => eventType },
+  { name: "actor_member_id", type: "text", value: ({ actorMemberId }) => actorMemberId },
+  { name: "actor_display_name", type: "text", value: ({ actorDisplayName }) => actorDisplayName },
+  {
+    name: "payload",
+    type: "text",
+    value: ({ payload }) => JSON.stringify(payload),
+    stored: (text) => `${text}::jsonb`,
+  },
+  { name: "prev_hash", type: "text", value: ({ prevHash }) => prevHash },
+  { name: "hash", type: "text", value: ({ hash }) => hash },
+  { name: "created_at", type: "int8", value: ({ createdAtMs }) => createdAtMs, stored: timeOfMs },
+]);
 
 /** Returns the newest hash of a mesh's chain, null for none. */
 export async function auditHead(sql: SqlExecutor, meshId: string): Promise<string | null> {

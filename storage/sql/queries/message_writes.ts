@@ -1,45 +1,58 @@
 /**
  * The statements that a commit of messages, positions and receipts is made of. Each takes any
- * number of rows at once: the rows travel as one array per column.
+ * number of rows at once.
  */
 import type { SqlStatement } from "../port.ts";
 import { packMessages } from "./message_page.ts";
 import type { CursorRow, MessageRow, ReceiptRow, SeenReport } from "./message_store.ts";
+import { rowInsert, timeOfMs } from "./row_insert.ts";
+
+/** A message with its place in the page of its commit. */
+interface PlacedMessage {
+  readonly row: MessageRow;
+  readonly page: number;
+  readonly place: number;
+  readonly headBytes: number;
+  readonly bodyBytes: number;
+}
+
+const insertPlaced = rowInsert<PlacedMessage>("mesh.message_queue", [
+  { name: "seq", type: "int8", value: ({ row }) => row.seq },
+  { name: "page", type: "int8", value: ({ page }) => page },
+  { name: "created_at", type: "int8", value: ({ row }) => row.createdAtMs, stored: timeOfMs },
+  { name: "expires_at", type: "int8", value: ({ row }) => row.expiresAtMs, stored: timeOfMs },
+  { name: "place", type: "int4", value: ({ place }) => place },
+  { name: "head_bytes", type: "int4", value: ({ headBytes }) => headBytes },
+  { name: "body_bytes", type: "int4", value: ({ bodyBytes }) => bodyBytes },
+  { name: "sender_number", type: "int4", value: ({ row }) => row.senderNumber },
+  { name: "id", type: "text", value: ({ row }) => row.id },
+  { name: "mesh_id", type: "text", value: ({ row }) => row.meshId },
+  { name: "client_message_id", type: "text", value: ({ row }) => row.clientMessageId },
+  {
+    name: "recipients",
+    type: "text",
+    value: ({ row }) => numbersText(row.recipients),
+    stored: (text) => `${text}::int4[]`,
+  },
+]);
 
 /** Returns the statements that append messages, at least one and in order, to the log. */
 export function insertMessages(rows: readonly MessageRow[]): SqlStatement[] {
-  const page = packMessages(rows);
-  const firstSeq = rows[0]?.seq;
-  return [{
-    text: "insert into mesh.message_page (first_seq, last_seq, texts) values ($1, $2, $3)",
-    params: [firstSeq, rows.at(-1)?.seq, page.texts],
-  }, {
-    text: `insert into mesh.message_queue (seq, page, created_at, expires_at, place, head_bytes,
-      body_bytes, sender_number, id, mesh_id, client_message_id, recipients)
-    select w.seq, $1,
-      'epoch'::timestamptz + w.created_ms * interval '1 millisecond',
-      'epoch'::timestamptz + w.expires_ms * interval '1 millisecond',
-      w.place, w.head_bytes, w.body_bytes, w.sender, w.id, w.mesh_id, w.client_id,
-      w.recipients::int4[]
-    from unnest($2::int8[], $3::int8[], $4::int8[], $5::int4[], $6::int4[], $7::int4[], $8::int4[],
-      $9::text[], $10::text[], $11::text[], $12::text[])
-      as w (seq, created_ms, expires_ms, place, head_bytes, body_bytes, sender, id, mesh_id,
-        client_id, recipients)`,
-    params: [
-      firstSeq,
-      rows.map((row) => row.seq),
-      rows.map((row) => row.createdAtMs),
-      rows.map((row) => row.expiresAtMs),
-      page.places,
-      page.headBytes,
-      page.bodyBytes,
-      rows.map((row) => row.senderNumber),
-      rows.map((row) => row.id),
-      rows.map((row) => row.meshId),
-      rows.map((row) => row.clientMessageId),
-      rows.map((row) => numbersText(row.recipients)),
-    ],
-  }];
+  const { texts, places, headBytes, bodyBytes } = packMessages(rows);
+  const page = rows[0]?.seq ?? 0;
+  return [
+    {
+      text: "insert into mesh.message_page (first_seq, last_seq, texts) values ($1, $2, $3)",
+      params: [page, rows.at(-1)?.seq, texts],
+    },
+    insertPlaced(rows.map((row, index) => ({
+      row,
+      page,
+      place: places[index] ?? 0,
+      headBytes: headBytes[index] ?? 0,
+      bodyBytes: bodyBytes[index] ?? 0,
+    }))),
+  ];
 }
 
 /** Returns the statement that moves members' positions; each member at most once. */
@@ -60,25 +73,21 @@ export function writeCursors(rows: readonly CursorRow[]): SqlStatement {
   };
 }
 
-/** Returns the statement that stores receipts. */
-export function insertReceipts(rows: readonly ReceiptRow[]): SqlStatement {
-  return {
-    text: `insert into mesh.receipt (mesh_id, member_number, state, first_seq, last_seq, seqs, at)
-    select w.mesh_id, w.number, w.state, w.first_seq, w.last_seq, w.seqs::int8[],
-      'epoch'::timestamptz + w.at_ms * interval '1 millisecond'
-    from unnest($1::text[], $2::int4[], $3::text[], $4::int8[], $5::int8[], $6::text[], $7::int8[])
-      as w (mesh_id, number, state, first_seq, last_seq, seqs, at_ms)`,
-    params: [
-      rows.map((row) => row.meshId),
-      rows.map((row) => row.memberNumber),
-      rows.map((row) => row.state),
-      rows.map((row) => row.seqs[0]),
-      rows.map((row) => row.seqs.at(-1)),
-      rows.map((row) => numbersText(row.seqs)),
-      rows.map((row) => row.atMs),
-    ],
-  };
-}
+/** Returns the statement that stores receipts, at least one. */
+export const insertReceipts = rowInsert<ReceiptRow>("mesh.receipt", [
+  { name: "mesh_id", type: "text", value: ({ meshId }) => meshId },
+  { name: "member_number", type: "int4", value: ({ memberNumber }) => memberNumber },
+  { name: "state", type: "text", value: ({ state }) => state },
+  { name: "first_seq", type: "int8", value: ({ seqs }) => seqs[0] },
+  { name: "last_seq", type: "int8", value: ({ seqs }) => seqs.at(-1) },
+  {
+    name: "seqs",
+    type: "text",
+    value: ({ seqs }) => numbersText(seqs),
+    stored: (text) => `${text}::int8[]`,
+  },
+  { name: "at", type: "int8", value: ({ atMs }) => atMs, stored: timeOfMs },
+]);
 
 /**
  * Returns the statement that stores `seen` receipts of messages addressed to the reporter, once
