@@ -1,7 +1,6 @@
 /** The hash that chains a mesh's audit log (protocol.md 9.12). */
-import { toHex } from "./bytes.ts";
 import { canonicalJson } from "./canonical_json.ts";
-import { sha256 } from "./kdf.ts";
+import { sha256Hex } from "./kdf.ts";
 
 /** What stands before the first entry of a chain. */
 export const AUDIT_GENESIS = "genesis";
@@ -34,7 +33,5 @@ export function auditHash(entry: AuditEntry): string {
     if (field.includes("|")) throw new TypeError(`an audit field must not hold "|": ${field}`);
   }
   const payload = canonicalJson(entry.payload);
-  return toHex(
-    sha256(`${prevHash}|${meshId}|${eventType}|${actor}|${payload}|${createdAt}`),
-  );
+  return sha256Hex(`${prevHash}|${meshId}|${eventType}|${actor}|${payload}|${createdAt}`);
 }

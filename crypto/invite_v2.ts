@@ -7,7 +7,7 @@
  * shows the joiner that a holder of the link sealed the key: a dishonest broker can make neither.
  */
 import { equalBytes, fromBase64, fromBase64Url, fromHex, toBase64Url, toHex } from "./bytes.ts";
-import { hkdfSha256, hmacSha256, sha256 } from "./kdf.ts";
+import { hkdfSha256, hmacSha256, sha256Hex } from "./kdf.ts";
 import { randomBytes } from "./random.ts";
 import { isPublicKey, isSignature, publicKeyOf, sign, verify } from "./sign.ts";
 import { toX25519PublicKey, x25519PublicKeyOrNull } from "./x25519.ts";
@@ -180,7 +180,7 @@ function handoverText(handover: Handover): string | null {
     // Not base64, so no sealed key.
     return null;
   }
-  const sealedHash = toHex(sha256(sealed));
+  const sealedHash = sha256Hex(sealed);
   return `claudemesh-handover|v2|${meshId}|${ownerPubkey}|${joinerPubkey}|${epoch}|${sealedHash}`;
 }
 

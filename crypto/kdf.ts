@@ -7,6 +7,11 @@ export function sha256(message: string | Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(message).digest());
 }
 
+/** SHA-256 of `message`: 64 lower-case hex. */
+export function sha256Hex(message: string | Uint8Array): string {
+  return createHash("sha256").update(message).digest("hex");
+}
+
 /** HMAC-SHA-256 of `message` under `key`: 32 bytes. Compare with `equalBytes` only. */
 export function hmacSha256(key: Uint8Array, message: string | Uint8Array): Uint8Array {
   return new Uint8Array(createHmac("sha256", key).update(message).digest());

@@ -8,7 +8,7 @@
  */
 import { sealedBox, sealedBoxOpen } from "./box.ts";
 import { equalBytes, fromBase64, fromHex, toBase64, toHex } from "./bytes.ts";
-import { hkdfSha256, hmacSha256, sha256 } from "./kdf.ts";
+import { hkdfSha256, hmacSha256, sha256Hex } from "./kdf.ts";
 import { randomBytes } from "./random.ts";
 import { publicKeyOf, sign, verify } from "./sign.ts";
 import { toX25519PublicKey, toX25519SecretKey } from "./x25519.ts";
@@ -82,7 +82,7 @@ export function openSealedKey(memberSecretKey: string, sealed: string): Uint8Arr
 export function makeRotationProof(rotation: Rotation, memberSecretKey: string): RotationProof {
   if (!isRotation(rotation)) throw new TypeError("not a rotation to vouch for");
   const by = publicKeyOf(memberSecretKey);
-  const keyHash = toHex(sha256(rotation.newKey));
+  const keyHash = sha256Hex(rotation.newKey);
   const text = rotationText(rotation.meshId, rotation.epoch, by, keyHash);
   const { previousKey } = rotation;
   return {
@@ -99,7 +99,7 @@ export function makeRotationProof(rotation: Rotation, memberSecretKey: string): 
  * `proof.by` with the mesh owner's key. Never throws.
  */
 export function checkRotationProof(rotation: Rotation, proof: RotationProof): boolean {
-  if (!isRotation(rotation) || proof.keyHash !== toHex(sha256(rotation.newKey))) return false;
+  if (!isRotation(rotation) || proof.keyHash !== sha256Hex(rotation.newKey)) return false;
   if (!isSignedRotation(rotation.meshId, rotation.epoch, proof)) return false;
   const text = rotationText(rotation.meshId, rotation.epoch, proof.by, proof.keyHash);
   if (rotation.previousKey === null) return proof.mac === null;

@@ -18,7 +18,7 @@ import {
   utf8Encode,
 } from "./bytes.ts";
 import { canonicalJson } from "./canonical_json.ts";
-import { sha256 } from "./kdf.ts";
+import { sha256Hex } from "./kdf.ts";
 import { randomBytes } from "./random.ts";
 import { isPublicKey, publicKeyOf, sign, verify } from "./sign.ts";
 import { deriveBoxKey, generateX25519, toX25519PublicKey, toX25519SecretKey } from "./x25519.ts";
@@ -71,7 +71,7 @@ export function sealPeerFileMessage(message: PeerFileMessage, senderSecretKey: s
     throw new TypeError("a message is signed with the key of its sender");
   }
   const { type, mesh, from, to, requestId, sentAt, body, content } = message;
-  const contentHash = toHex(sha256(content));
+  const contentHash = sha256Hex(content);
   const head = canonicalJson({ v: 1, type, mesh, from, to, requestId, sentAt, body, contentHash });
   const bytes = utf8Encode(head);
   const length = new Uint8Array(LENGTH_BYTES);
@@ -107,7 +107,7 @@ export function openPeerFileMessage(
   const signature = toHex(inside.subarray(0, SIGNATURE_BYTES));
   if (!verify(signedText(head), signature, fields.from)) return failed("bad_signature");
   const content = inside.slice(contentAt);
-  if (toHex(sha256(content)) !== fields.contentHash) return failed("bad_signature");
+  if (sha256Hex(content) !== fields.contentHash) return failed("bad_signature");
   for (const name of ["type", "mesh", "from", "to", "requestId"] as const) {
     if (fields[name] !== expected[name]) return failed("not_expected");
   }

@@ -6,11 +6,11 @@ import { ERRORS, MeshError } from "../../broker/api/errors.ts";
 import type { Group } from "../../broker/api/fields.ts";
 import { type ClaimResult, joinText } from "../../broker/api/invites.ts";
 import { createMeshText } from "../../broker/api/mesh.ts";
-import { fromBase64, toBase64, toBase64Url, toHex } from "../../crypto/bytes.ts";
+import { fromBase64, toBase64, toBase64Url } from "../../crypto/bytes.ts";
 import { parseInviteLink } from "../../crypto/invite_link.ts";
 import { parseInviteV1 } from "../../crypto/invite_v1.ts";
 import { inviteCanonical, makeClaim } from "../../crypto/invite_v2.ts";
-import { sha256 } from "../../crypto/kdf.ts";
+import { sha256Hex } from "../../crypto/kdf.ts";
 import {
   makeRotationProof,
   newEpochKey,
@@ -73,7 +73,7 @@ export async function createMesh(home: AgentHome, wishes: NewMesh): Promise<Join
   const member = pendingMember(home, purpose);
   const { publicKey: pubkey, secretKey } = member;
   // Derived from the key, so that a second try asks for the same mesh and gets the first try's answer.
-  const meshId = toHex(sha256(`claudemesh-mesh|${pubkey}`)).slice(0, MESH_ID_CHARS);
+  const meshId = sha256Hex(`claudemesh-mesh|${pubkey}`).slice(0, MESH_ID_CHARS);
   const { key, proof } = firstEpoch(home, meshId, member);
   const timestamp = Date.now();
   const body = {

@@ -225,6 +225,7 @@ export class Ledger {
     this.#send(this.#takeMerged());
     this.#sendBehind();
     for (let flight = this.#flights[0]; flight !== undefined; flight = this.#flights[0]) {
+      this.#prepare(flight);
       const failure = await flight.failure;
       this.#flights.shift();
       if (failure !== null) {
@@ -262,6 +263,11 @@ export class Ledger {
       (error) => error,
     );
     this.#flights.push({ jobs, commit, startMs, failure });
+  }
+
+  /** Uses the time in which the store writes. */
+  #prepare({ jobs }: Flight): void {
+    for (const job of jobs) if (job.kind === "send") this.#tell(() => job.prepare());
   }
 
   #kept({ commit, startMs }: Flight): void {

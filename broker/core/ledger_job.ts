@@ -36,6 +36,8 @@ export interface SendJob {
   readonly row: MessageRow;
   /** What is committed with it, or not at all; not written for a message that was sent before. */
   readonly statements?: readonly SqlStatement[];
+  /** Its commit is under way: what its recipients will get can be made meanwhile. */
+  prepare(): void;
   /** It is on disk. May follow `failed` when the store's answer had been lost. */
   committed(): void;
   /** The sender had sent it before. */

@@ -100,6 +100,7 @@ function job(name: string, told: string[]): SendJob {
     mesh,
     sender: ada,
     row,
+    prepare: () => {},
     committed: () => told.push(`${name} committed`),
     duplicate: (first) => told.push(`${name} is ${first.clientMessageId}`),
     failed: (error) => told.push(`${name} ${error.code}`),
@@ -120,6 +121,23 @@ Deno.test("what waits while a commit runs shares the next one, in order", async 
   await Promise.all([first, ...others]);
   const texts = store.batches.map(({ statements }) => statements.map(({ text }) => text));
   assert.deepEqual(texts, [["one"], ["two", "three"]]);
+});
+
+Deno.test("a message is prepared while the store writes it, and knows its place by then", async () => {
+  const { ledger, store, clock } = await openLedger();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  store.held = promise;
+  const told: string[] = [];
+  const first = job("first", told);
+  ledger.enqueue({
+    ...first,
+    prepare: () => told.push(`prepared as ${first.row.seq}`),
+  });
+  await clock.advance(5);
+  assert.deepEqual(told, ["prepared as 1"]);
+  resolve();
+  await clock.advance(5);
+  assert.deepEqual(told, ["prepared as 1", "first committed"]);
 });
 
 /** Starts a commit of one job and, while the store has it, puts `crowd` in line. */

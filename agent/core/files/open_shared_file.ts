@@ -8,8 +8,7 @@ import { type FileHandle, lstat, open, readlink, realpath } from "node:fs/promis
 import { join, sep } from "node:path";
 import { MeshError } from "../../../broker/api/errors.ts";
 import { LIMITS } from "../../../broker/api/limits.ts";
-import { toHex } from "../../../crypto/bytes.ts";
-import { sha256 } from "../../../crypto/kdf.ts";
+import { sha256Hex } from "../../../crypto/kdf.ts";
 import { isInside, type SharedFolder } from "./shared_folders.ts";
 import { segmentProblem, sharedPathSegments } from "./shared_path.ts";
 
@@ -92,7 +91,7 @@ export async function openShared(place: SharedPlace): Promise<SharedFile> {
       );
     }
     const identity = [opened.dev, opened.ino, opened.size, opened.mtimeNs, opened.ctimeNs];
-    const version = toHex(sha256(identity.join("|"))).slice(0, 32);
+    const version = sha256Hex(identity.join("|")).slice(0, 32);
     return { ...place, handle, sizeBytes, version };
   } catch (error) {
     await handle.close();

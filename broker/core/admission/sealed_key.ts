@@ -4,7 +4,7 @@
  */
 import { fromBase64 } from "../../../crypto/bytes.ts";
 import { SEALED_BOX_OVERHEAD_BYTES } from "../../../crypto/box.ts";
-import { sha256 } from "../../../crypto/kdf.ts";
+import { sha256Hex } from "../../../crypto/kdf.ts";
 import { EPOCH_KEY_BYTES, sealKeyFor } from "../../../crypto/mesh_key.ts";
 import type { SqlExecutor } from "../../../storage/sql/port.ts";
 import { anyBrokerKey, findBrokerKey } from "../../../storage/sql/queries/mesh_keys.ts";
@@ -39,7 +39,7 @@ export function keptKey(
     );
   }
   const key = given === undefined ? null : bytesOf(given);
-  if (key?.length !== EPOCH_KEY_BYTES || sha256(key).toHex() !== keyHash) {
+  if (key?.length !== EPOCH_KEY_BYTES || sha256Hex(key) !== keyHash) {
     throw new MeshError(
       "invalid_argument",
       "custody `broker` needs the mesh key itself, 32 bytes as base64, the one that the proof names",

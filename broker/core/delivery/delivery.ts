@@ -3,7 +3,7 @@
  * inbox, once in effect and in order. This is its face; each part stands in a file of its own.
  */
 import type * as z from "zod";
-import type { MessageRow, MessageStore } from "../../../storage/sql/queries/message_store.ts";
+import type { MessageStore } from "../../../storage/sql/queries/message_store.ts";
 import type { Limits } from "../../api/limits.ts";
 import type { messaging, SendInput } from "../../api/messaging.ts";
 import type { Clock } from "../clock.ts";
@@ -21,7 +21,6 @@ import { Mailroom, type MeshMail } from "./mailroom.ts";
 import type { OpenMessage } from "./open_message.ts";
 import { PayloadCache } from "./payload_cache.ts";
 import { PayloadLoader } from "./payload_loader.ts";
-import { pushFrame } from "./push_frame.ts";
 import { PushTurns } from "./push_turns.ts";
 import { Pusher } from "./pusher.ts";
 import { messageStatus, type StatusOutput } from "./receipts.ts";
@@ -101,7 +100,7 @@ export class Delivery {
     });
     this.#submitter = new Submitter({
       ...parts,
-      deliver: (mail, message, row) => this.#deliver(mail, message, row),
+      deliver: (mail, message, frame) => this.#deliver(mail, message, frame),
     });
     this.#sweeper = new Sweeper({ ...parts, mailroom: this.#mailroom, closings: this.#closings });
   }
@@ -290,7 +289,7 @@ export class Delivery {
    * A message is on disk: puts it in its recipients' mailboxes, which are pushed when the whole
    * commit is through.
    */
-  #deliver(mail: MeshMail, message: OpenMessage, row: MessageRow): void {
+  #deliver(mail: MeshMail, message: OpenMessage, frame: string): void {
     this.#lastCommittedSeq = Math.max(this.#lastCommittedSeq, message.seq);
     this.#parts.metrics.messagesRouted.inc({ priority: message.priority });
     for (const member of message.recipients) {
@@ -301,7 +300,7 @@ export class Delivery {
     }
     if (message.openCount === 0) return;
     mail.open.set(message.seq, message);
-    this.#cache.put(message, pushFrame(message, row));
+    this.#cache.put(message, frame);
   }
 
   /** One mailbox's trouble must not keep others waiting. */

@@ -16,7 +16,8 @@ import type { Connection, Member } from "../model.ts";
 import { type Resolution, resolveTarget } from "../targets.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { MeshMail } from "./mailroom.ts";
-import { OpenMessage } from "./open_message.ts";
+import { OpenMessage, type Parties } from "./open_message.ts";
+import { pushFrame } from "./push_frame.ts";
 import { type SentAnswer, SentIndex } from "./sent_index.ts";
 
 /** Older repeats are found by the store, which refuses them; they cost a commit of their own. */
@@ -29,7 +30,7 @@ export interface SubmitterParts {
   readonly limits: Limits;
   readonly metrics: Pick<Metrics, "droppedByGrant">;
   /** Takes a message that is on disk to its recipients. */
-  readonly deliver: (mail: MeshMail, message: OpenMessage, row: MessageRow) => void;
+  readonly deliver: (mail: MeshMail, message: OpenMessage, frame: string) => void;
 }
 
 export class Submitter {
@@ -92,18 +93,22 @@ export class Submitter {
       const { senderNumber, clientMessageId } = row;
       if (clientMessageId !== null) this.#sent.end(senderNumber, clientMessageId, answer);
     };
+    let prepared: PreparedMessage | null = null;
+    const prepare = () =>
+      prepared ??= preparedMessage(row, size, { sender, senderName, recipients: granting });
     return {
       kind: "send",
       mesh: mail.mesh,
       sender,
       row,
       statements: extra.statements,
+      prepare,
       committed: () => {
         const answer = { messageId: row.id, recipients: row.recipients.length };
         end(answer);
         release();
-        const parties = { sender, senderName, recipients: granting };
-        this.#parts.deliver(mail, new OpenMessage({ ...row, size }, parties), row);
+        const { message, frame } = prepare();
+        this.#parts.deliver(mail, message, frame);
         resolve(answer);
       },
       duplicate: (first) => {
@@ -238,6 +243,17 @@ interface Send {
   readonly size: number;
   readonly resolve: (answer: SentAnswer & { repeated?: true }) => void;
   readonly reject: (error: MeshError) => void;
+}
+
+/** A message as it will be delivered; its row has its place in the log by now. */
+interface PreparedMessage {
+  readonly message: OpenMessage;
+  readonly frame: string;
+}
+
+function preparedMessage(row: MessageRow, size: number, parties: Parties): PreparedMessage {
+  const message = new OpenMessage({ ...row, size }, parties);
+  return { message, frame: pushFrame(message, row) };
 }
 
 /** Bytes of a message as its recipients' bounds count them. */
