@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { groups } from "../../broker/api/groups.ts";
 import { presence } from "../../broker/api/presence.ts";
 import { generateKeyPair } from "../../crypto/sign.ts";
-import { StubBroker } from "../../tests/support/stub_broker.ts";
+import { helloAckFrame, StubBroker } from "../../tests/support/stub_broker.ts";
 import { Home } from "../home/home.ts";
 import { homePaths } from "../home/paths.ts";
 import { LocalError } from "./local_error.ts";
@@ -17,6 +17,24 @@ interface Stage {
   readonly peer: MeshPeer;
   readonly broker: StubBroker;
   until(holds: (state: MeshPeerState) => boolean): Promise<MeshPeerState>;
+}
+
+/** A member as the broker lists it. */
+function bea(pubkey: string) {
+  return {
+    memberId: "member2",
+    pubkey,
+    displayName: "Bea",
+    role: "member",
+    joinedAt: "2026-11-21T10:00:00.000Z",
+    lastSeenAt: null,
+    online: false,
+    sessions: 0,
+    groups: [],
+    bodyVersion: 2,
+    hasMeshKey: true,
+    proven: true,
+  };
 }
 
 async function onStage(run: (stage: Stage) => Promise<void>): Promise<void> {
@@ -123,6 +141,29 @@ Deno.test("before it has ever been connected, a mesh knows nobody and sends to n
       peer.send({ to: "Bob", body: "x" }),
       (error) => error instanceof LocalError && error.code === "not_found",
     );
+  }));
+
+Deno.test("a name that nobody has is asked for again, for its owner may have joined a moment ago", () =>
+  onStage(async ({ peer, broker, until }) => {
+    const { publicKey: pubkey } = generateKeyPair();
+    let asked = 0;
+    const answers: Record<string, () => object> = {
+      list_members: () => ({ type: "members_list", members: asked++ === 0 ? [] : [bea(pubkey)] }),
+      list_peers: () => ({ type: "peers_list", peers: [] }),
+    };
+    broker.onConnection = (connection) => {
+      connection.socket.on("message", (data) => {
+        const { type, _reqId } = JSON.parse(data.toString());
+        const answer = answers[type]?.() ?? helloAckFrame();
+        connection.send({ ...answer, _reqId });
+      });
+    };
+    peer.start();
+    await until((state) => state.connected);
+    assert.equal((await peer.resolve("Bea")).memberKey, pubkey);
+    assert.equal(asked, 2);
+    await assert.rejects(peer.resolve("Cleo"), /Cleo/);
+    assert.equal(asked, 3);
   }));
 
 Deno.test("a session is attached once, under a key that its member vouches for", () =>

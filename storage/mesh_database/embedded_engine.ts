@@ -1,6 +1,6 @@
 /**
  * The statements of one mesh on its embedded PostgreSQL: the program's own, and what members write, each with the rights
- * of its role. Runs in the mesh's worker, one call at a time.
+ * of its role. Runs in the mesh's process, in a thread of its own, one call at a time.
  */
 import { bindStatements } from "../sql/bind_writer.ts";
 import { EngineDiedError } from "../sql/pglite_engine.ts";

@@ -1,6 +1,6 @@
 /**
  * PostgreSQL in WebAssembly for one mesh: opened on a folder with real durability and bounded memory, spoken to over its
- * wire protocol, and able to take on another user's rights. Runs in the mesh's worker.
+ * wire protocol, and able to take on another user's rights. Runs in the mesh's process, in a thread of its own.
  */
 import { PGlite } from "@electric-sql/pglite";
 import { age } from "@electric-sql/pglite-age";
