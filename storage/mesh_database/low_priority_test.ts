@@ -1,4 +1,4 @@
-/** A process's priority is lowered from outside before it has made its threads, a thread's by itself. */
+/** A process's priority is lowered from outside, a thread's by itself. */
 import assert from "node:assert/strict";
 import { getPriority } from "node:os";
 import { lowerPriority } from "./low_priority.ts";
@@ -11,21 +11,35 @@ function threads(pid: number): number[] {
   });
 }
 
+/** Says that it is up; told to go on, makes a thread and says so; ends with its input. */
+const WITH_A_LATER_THREAD = `
+  console.log("up");
+  const input = Deno.stdin.readable.getReader();
+  await input.read();
+  const worker = new Worker("data:text/javascript,postMessage(1)", { type: "module" });
+  await new Promise((resolve) => worker.onmessage = resolve);
+  console.log("more");
+  while (!(await input.read()).done);
+  Deno.exit(0);`;
+
 Deno.test({
-  name: "all threads of a process that was started just now get a low priority, and nobody else's",
+  name: "all threads of a process get a low priority, the later ones too, and nobody else's",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const before = getPriority(0);
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["eval", "console.log('up'); await new Response(Deno.stdin.readable).text();"],
+      args: ["eval", WITH_A_LATER_THREAD],
       stdin: "piped",
       stdout: "piped",
     }).spawn();
-    const lowered = lowerPriority(7, child.pid);
     const reader = child.stdout.getReader();
     await reader.read();
+    const lowered = lowerPriority(7, child.pid);
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode("go\n"));
+    await reader.read();
     const found = threads(child.pid);
-    await child.stdin.close();
+    await writer.close();
     await reader.cancel();
     await child.status;
     assert.equal(lowered, true);

@@ -13,9 +13,9 @@ import schedules from "./migrations/0008_schedules.sql" with { type: "text" };
 import simulationClock from "./migrations/0009_simulation_clock.sql" with { type: "text" };
 import skills from "./migrations/0010_skills.sql" with { type: "text" };
 import meshDatabases from "./migrations/0011_mesh_databases.sql" with { type: "text" };
-import leanerAuditLog from "./migrations/0014_leaner_audit_log.sql" with { type: "text" };
-import memberStats from "./migrations/0013_member_stats.sql" with { type: "text" };
 import vectors from "./migrations/0012_vectors.sql" with { type: "text" };
+import memberStats from "./migrations/0013_member_stats.sql" with { type: "text" };
+import leanerAuditLog from "./migrations/0014_leaner_audit_log.sql" with { type: "text" };
 
 /** One step of the schema. */
 export interface Migration {
