@@ -3,7 +3,6 @@
  */
 import type { PeerStateRow, StoredStats } from "../../storage/sql/queries/peer_state.ts";
 import type { PresenceRow } from "../../storage/sql/queries/presence.ts";
-import type { Group } from "../api/fields.ts";
 import type { Stats } from "../api/presence.ts";
 import type { Member, Session } from "./model.ts";
 
@@ -35,16 +34,13 @@ export function presenceRow(session: Session, disconnectedAtMs: number | null): 
   };
 }
 
-/** What is kept of a session for its return; `groups` stand in for the session's own when they are given. */
-export function peerStateRow(
-  session: Session,
-  groups: readonly Group[] = session.groups,
-): PeerStateRow {
+/** What is kept of a session for its return. */
+export function peerStateRow(session: Session): PeerStateRow {
   const current = session.presence === "remembered" ? {} : { current: session.stats };
   return {
     memberId: session.member.id,
     sessionId: session.id,
-    groups,
+    groups: session.groups,
     profile: session.profile,
     visible: session.visible,
     summary: session.summary,

@@ -15,7 +15,7 @@ import { storeError } from "./store_error.ts";
 
 const FLUSH_DELAY_MS = 500;
 const RETRY_DELAY_MS = 5_000;
-/** So many sessions in one statement. */
+/** So many sessions, and as many presences that ended, in one commit. */
 const CHUNK = 250;
 
 /** What is to be written of one mesh. */
@@ -113,13 +113,12 @@ export class SessionStore {
   }
 
   async #write(mesh: Mesh, pending: Pending): Promise<void> {
-    const chunks = chunked(pending);
-    const members = touchMembers(mesh.id, [...pending.members].map(sighting));
+    const members = [touchMembers(mesh.id, [...pending.members].map(sighting))];
     try {
-      for (const [index, chunk] of chunks.entries()) {
+      for (const chunk of chunks(pending)) {
         await this.#ledger.append({
           mesh,
-          statements: [...statementsOf(mesh, chunk), ...(index === 0 ? [members] : [])],
+          statements: [...statementsOf(mesh, chunk), ...members.splice(0)],
           audits: pending.audits.splice(0, CHUNK),
         });
       }
@@ -146,22 +145,24 @@ export class SessionStore {
   }
 }
 
-/** A session's present presence and its state travel together; ended presences need no state. */
-function chunked(pending: Pending): Chunk[] {
-  const presences = [...pending.ended.values()];
-  const states: PeerStateRow[] = [];
-  for (const session of pending.changed) {
-    if (session.presence !== "remembered") presences.push(presenceRow(session, null));
-    states.push(peerStateRow(session));
+/**
+ * At least one. A session's present presence and its state travel together; ended presences need no state. Each chunk's
+ * rows are made when it is asked for: the one before it may have taken its time, and sessions changed meanwhile.
+ */
+function* chunks(pending: Pending): Generator<Chunk> {
+  const ended = [...pending.ended.values()];
+  const changed = [...pending.changed];
+  for (let at = 0; at < Math.max(ended.length, changed.length, 1); at += CHUNK) {
+    const sessions = changed.slice(at, at + CHUNK);
+    const present = sessions.filter(({ presence }) => presence !== "remembered");
+    yield {
+      presences: [
+        ...ended.slice(at, at + CHUNK),
+        ...present.map((session) => presenceRow(session, null)),
+      ],
+      states: sessions.map(peerStateRow),
+    };
   }
-  const chunks: Chunk[] = [];
-  for (let at = 0; at < Math.max(presences.length, states.length, 1); at += CHUNK) {
-    chunks.push({
-      presences: presences.slice(at, at + CHUNK),
-      states: states.slice(at, at + CHUNK),
-    });
-  }
-  return chunks;
 }
 
 function statementsOf(mesh: Mesh, { presences, states }: Chunk): SqlStatement[] {

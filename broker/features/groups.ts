@@ -1,5 +1,5 @@
 /**
- * Which groups a session is in. A session that returns gets them back, so they are stored before they count.
+ * Which groups a session is in. A session that returns gets them back, so they are stored before they are acknowledged.
  */
 import { storePeerStates } from "../../storage/sql/queries/peer_state.ts";
 import { MeshError } from "../api/errors.ts";
@@ -42,13 +42,21 @@ async function store(
   name: string,
   groups: Group[],
 ): Promise<{ groups: Group[] }> {
-  await broker.ledger.append({
-    mesh,
-    statements: [storePeerStates(mesh.id, [peerStateRow(session, groups)])],
-    audits: [{ event, actor: member, payload: { group: name, sessionId: session.id } }],
-  });
+  const before = session.groups;
+  // At once: whoever writes the session while this commit is under way must not write the old ones behind it.
   session.groups = groups;
-  broker.sessions.changed(session);
+  try {
+    await broker.ledger.append({
+      mesh,
+      statements: [storePeerStates(mesh.id, [peerStateRow(session)])],
+      audits: [{ event, actor: member, payload: { group: name, sessionId: session.id } }],
+    });
+  } catch (error) {
+    if (session.groups === groups) session.groups = before;
+    throw error;
+  } finally {
+    broker.sessions.changed(session);
+  }
   // Which sessions a held group message waits for depends on who is in the group.
   broker.delivery.drain(member);
   return { groups };
