@@ -24,11 +24,12 @@ export function lowerPriority(niceness: number, pid = 0): boolean {
 /** Until none is new: a thread that was not lowered yet may have made another meanwhile. */
 function lowerThreads(niceness: number, pid: number): boolean {
   const seen = new Set<number>();
+  let lowered = false;
   for (;;) {
     const others = threadsOf(pid).filter((thread) => !seen.has(thread));
-    if (others.length === 0) return seen.size > 0;
+    if (others.length === 0) return lowered;
     for (const thread of others) {
-      lowerOne(niceness, thread);
+      if (lowerOne(niceness, thread)) lowered = true;
       seen.add(thread);
     }
   }
