@@ -6,12 +6,21 @@ import type { MessageBody, MessageHead, MessageRow } from "./message_store.ts";
 
 /** The texts of messages and where each lies. */
 export interface MessagePage {
+  /** The place in the log of its first message, by which it is known. */
+  readonly firstSeq: number;
   /** UTF-8. */
   readonly texts: Uint8Array<ArrayBuffer>;
-  /** By message: its first byte, and the lengths of its head and of its ciphertext. */
-  readonly places: readonly number[];
-  readonly headBytes: readonly number[];
-  readonly bodyBytes: readonly number[];
+  readonly placed: readonly PlacedMessage[];
+}
+
+/** A message and, in bytes, where its part of the page begins and how long its head and ciphertext are. */
+export interface PlacedMessage {
+  readonly row: MessageRow;
+  /** The page's `firstSeq`. */
+  readonly page: number;
+  readonly place: number;
+  readonly headBytes: number;
+  readonly bodyBytes: number;
 }
 
 /** What of a head is not in the message's row. */
@@ -22,7 +31,7 @@ export type PackedHead = Pick<
 
 const encoder = new TextEncoder();
 
-/** Packs messages, in their order. */
+/** Packs messages, at least one, in their order. */
 export function packMessages(rows: readonly MessageRow[]): MessagePage {
   const parts: string[] = [];
   let characters = 0;
@@ -34,19 +43,16 @@ export function packMessages(rows: readonly MessageRow[]): MessagePage {
   const texts = encoder.encode(parts.join(""));
   const isAscii = texts.length === characters;
   const lengths = parts.map((part) => isAscii ? part.length : encoder.encode(part).length);
-  const places: number[] = [];
-  const headBytes: number[] = [];
-  const bodyBytes: number[] = [];
-  let place = 0;
-  for (let index = 0; index < rows.length; index++) {
-    const head = lengths[2 * index] ?? 0;
-    const body = lengths[2 * index + 1] ?? 0;
-    places.push(place);
-    headBytes.push(head);
-    bodyBytes.push(body);
-    place += head + body;
-  }
-  return { texts, places, headBytes, bodyBytes };
+  const firstSeq = rows[0]?.seq ?? 0;
+  let end = 0;
+  const placed = rows.map((row, index) => {
+    const place = end;
+    const headBytes = lengths[2 * index] ?? 0;
+    const bodyBytes = lengths[2 * index + 1] ?? 0;
+    end += headBytes + bodyBytes;
+    return { row, page: firstSeq, place, headBytes, bodyBytes };
+  });
+  return { firstSeq, texts, placed };
 }
 
 function packHead(row: MessageRow): string {

@@ -3,18 +3,9 @@
  * number of rows at once.
  */
 import type { SqlStatement } from "../port.ts";
-import { packMessages } from "./message_page.ts";
+import { packMessages, type PlacedMessage } from "./message_page.ts";
 import type { CursorRow, MessageRow, ReceiptRow, SeenReport } from "./message_store.ts";
 import { rowInsert, timeOfMs } from "./row_insert.ts";
-
-/** A message with its place in the page of its commit. */
-interface PlacedMessage {
-  readonly row: MessageRow;
-  readonly page: number;
-  readonly place: number;
-  readonly headBytes: number;
-  readonly bodyBytes: number;
-}
 
 const insertPlaced = rowInsert<PlacedMessage>("mesh.message_queue", [
   { name: "seq", type: "int8", value: ({ row }) => row.seq },
@@ -38,20 +29,13 @@ const insertPlaced = rowInsert<PlacedMessage>("mesh.message_queue", [
 
 /** Returns the statements that append messages, at least one and in order, to the log. */
 export function insertMessages(rows: readonly MessageRow[]): SqlStatement[] {
-  const { texts, places, headBytes, bodyBytes } = packMessages(rows);
-  const page = rows[0]?.seq ?? 0;
+  const { firstSeq, texts, placed } = packMessages(rows);
   return [
     {
       text: "insert into mesh.message_page (first_seq, last_seq, texts) values ($1, $2, $3)",
-      params: [page, rows.at(-1)?.seq, texts],
+      params: [firstSeq, rows.at(-1)?.seq, texts],
     },
-    insertPlaced(rows.map((row, index) => ({
-      row,
-      page,
-      place: places[index] ?? 0,
-      headBytes: headBytes[index] ?? 0,
-      bodyBytes: bodyBytes[index] ?? 0,
-    }))),
+    insertPlaced(placed),
   ];
 }
 
