@@ -1,7 +1,7 @@
 /** Names: whom they stand for, when they stand for too many, and when a key has changed under one. */
 import assert from "node:assert/strict";
-import type { Member } from "../../broker/api/members.ts";
 import type { Peer } from "../../broker/api/presence.ts";
+import { listedMember } from "../../tests/support/listed_member.ts";
 import { Directory } from "./directory.ts";
 import { LocalError } from "./local_error.ts";
 
@@ -10,23 +10,6 @@ const ADA = "a".repeat(64);
 const ADAM = "ab".repeat(32);
 const BOB = "b1".repeat(32);
 const SESSION = "c".repeat(64);
-
-function member(displayName: string, pubkey: string, memberId = displayName): Member {
-  return {
-    memberId,
-    pubkey,
-    displayName,
-    role: "member",
-    joinedAt: "",
-    lastSeenAt: null,
-    online: true,
-    sessions: 0,
-    groups: [],
-    bodyVersion: 2,
-    hasMeshKey: true,
-    proven: true,
-  };
-}
 
 function session(displayName: string, pubkey: string, memberPubkey: string): Peer {
   return {
@@ -46,7 +29,12 @@ function session(displayName: string, pubkey: string, memberPubkey: string): Pee
   };
 }
 
-const MEMBERS = [member("Me", OWN), member("Ada", ADA), member("Adam", ADAM), member("Bob", BOB)];
+const MEMBERS = [
+  listedMember("Me", OWN),
+  listedMember("Ada", ADA),
+  listedMember("Adam", ADAM),
+  listedMember("Bob", BOB),
+];
 
 function withFolder(run: (folder: string) => void): void {
   const folder = Deno.makeTempDirSync();
@@ -175,7 +163,7 @@ Deno.test("the cache outlives a restart, and one that cannot be read is begun an
 Deno.test("another key for the same member is not believed and told", () =>
   withFolder((folder) => {
     const directory = filled(folder);
-    directory.update([member("Ada", "e".repeat(64))], []);
+    directory.update([listedMember("Ada", "e".repeat(64))], []);
     assert.equal(refusal(directory, "Ada").code, "not_found");
     assert.match(directory.problems[0]!, /another key for Ada/);
     directory.update(MEMBERS, []);
@@ -188,7 +176,7 @@ Deno.test("a name that was sent to and has another key now is refused until the 
     directory.resolve("Ada");
     const newKey = "e5".repeat(32);
     const again = new Directory(folder, OWN);
-    again.update([member("Ada", newKey, "another id")], []);
+    again.update([listedMember("Ada", newKey, "another id")], []);
     const error = refusal(again, "ada");
     assert.equal(error.code, "key_changed");
     assert.match(error.message, /aaaaaaaaaaaa before, now the broker shows e5e5e5e5e5e5/);

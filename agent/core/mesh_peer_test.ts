@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { groups } from "../../broker/api/groups.ts";
 import { presence } from "../../broker/api/presence.ts";
 import { generateKeyPair } from "../../crypto/sign.ts";
+import { listedMember } from "../../tests/support/listed_member.ts";
 import { helloAckFrame, StubBroker } from "../../tests/support/stub_broker.ts";
 import { Home } from "../home/home.ts";
 import { homePaths } from "../home/paths.ts";
@@ -17,24 +18,6 @@ interface Stage {
   readonly peer: MeshPeer;
   readonly broker: StubBroker;
   until(holds: (state: MeshPeerState) => boolean): Promise<MeshPeerState>;
-}
-
-/** A member as the broker lists it. */
-function bea(pubkey: string) {
-  return {
-    memberId: "member2",
-    pubkey,
-    displayName: "Bea",
-    role: "member",
-    joinedAt: "2026-11-21T10:00:00.000Z",
-    lastSeenAt: null,
-    online: false,
-    sessions: 0,
-    groups: [],
-    bodyVersion: 2,
-    hasMeshKey: true,
-    proven: true,
-  };
 }
 
 async function onStage(run: (stage: Stage) => Promise<void>): Promise<void> {
@@ -148,7 +131,10 @@ Deno.test("a name that nobody has is asked for again, for its owner may have joi
     const { publicKey: pubkey } = generateKeyPair();
     let asked = 0;
     const answers: Record<string, () => object> = {
-      list_members: () => ({ type: "members_list", members: asked++ === 0 ? [] : [bea(pubkey)] }),
+      list_members: () => ({
+        type: "members_list",
+        members: asked++ === 0 ? [] : [listedMember("Bea", pubkey)],
+      }),
       list_peers: () => ({ type: "peers_list", peers: [] }),
     };
     broker.onConnection = (connection) => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { serialize } from "node:v8";
 import { openEmbedded } from "../../tests/support/mesh_databases.ts";
+import { threadNiceness } from "../../tests/support/thread_niceness.ts";
 import { SqlError } from "../sql/port.ts";
 import { EmbeddedChannel } from "./embedded_channel.ts";
 import { embeddedCommand } from "./embedded_command.ts";
@@ -42,7 +43,9 @@ Deno.test("an endless statement runs at low priority and is over when its time i
   const channel = await opened(test.folder, `${test.folder}/template`);
   await channel.request(statement("CREATE TABLE kept (n int)"), 10_000);
   await channel.request(statement("INSERT INTO kept VALUES (1)"), 10_000);
-  if (Deno.build.os === "linux") assert.deepEqual(niceness(channel.pid), new Set([5, 10]));
+  if (Deno.build.os === "linux") {
+    assert.deepEqual(new Set(threadNiceness(channel.pid)), new Set([5, 10]));
+  }
   await assert.rejects(
     channel.request(statement(ENDLESS), 300),
     (error) => error instanceof SqlError && error.kind === "timeout",
@@ -55,14 +58,6 @@ Deno.test("an endless statement runs at low priority and is over when its time i
   assert.deepEqual(rows, [[1]]);
   await next.terminate();
 });
-
-/** How considerate the threads of a process are, each value once. */
-function niceness(pid: number): Set<number> {
-  return new Set([...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
-    const fields = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`).split(") ")[1];
-    return Number(fields?.split(" ")[16]);
-  }));
-}
 
 Deno.test("a second process waits until the first one is gone", async () => {
   await using test = await openEmbedded();

@@ -1,15 +1,8 @@
 /** A process's priority is lowered from outside, a thread's by itself. */
 import assert from "node:assert/strict";
 import { getPriority } from "node:os";
+import { threadNiceness } from "../../tests/support/thread_niceness.ts";
 import { lowerPriority } from "./low_priority.ts";
-
-/** The niceness of each thread of a process. */
-function threads(pid: number): number[] {
-  return [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
-    const fields = Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`).split(") ")[1];
-    return Number(fields?.split(" ")[16]);
-  });
-}
 
 /** Says that it is up; told to go on, makes a thread and says so; ends with its input. */
 const WITH_A_LATER_THREAD = `
@@ -38,7 +31,7 @@ Deno.test({
     const writer = child.stdin.getWriter();
     await writer.write(new TextEncoder().encode("go\n"));
     await reader.read();
-    const found = threads(child.pid);
+    const found = threadNiceness(child.pid);
     await writer.close();
     await reader.cancel();
     await child.status;
@@ -59,7 +52,7 @@ Deno.test({
   name: "a worker lowers its own thread's priority, and nobody else's",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    const before = threads(Deno.pid);
+    const before = threadNiceness(Deno.pid);
     const source = `
       import { lowerPriority } from ${JSON.stringify(import.meta.resolve("./low_priority.ts"))};
       postMessage(lowerPriority(9));`;
@@ -69,7 +62,7 @@ Deno.test({
       const { promise, resolve } = Promise.withResolvers<boolean>();
       worker.onmessage = (event) => resolve(event.data);
       assert.equal(await promise, true);
-      const lowered = threads(Deno.pid).filter((niceness) => niceness === 9);
+      const lowered = threadNiceness(Deno.pid).filter((niceness) => niceness === 9);
       assert.equal(lowered.length, 1 + before.filter((niceness) => niceness === 9).length);
     } finally {
       worker.terminate();
